@@ -1,0 +1,225 @@
+"""The Session: everything an agent may do, recorded and counted as it does it.
+
+An agent writes straight-line code against a session; no agent writes log code and none can spend
+without being counted:
+
+    hits = await session.search(question.text, k=5)
+    reply = await session.generate(prompt, max_tokens=24, reading=[h.passage for h in hits])
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+
+from scrubjay.core.errors import BudgetExceeded, ScrubjayError
+from scrubjay.core.nouns import Hit, Passage
+from scrubjay.core.trace import (
+    Chose,
+    Cost,
+    Generated,
+    Moved,
+    Noted,
+    Read,
+    Scored,
+    Searched,
+    Step,
+    Trace,
+)
+from scrubjay.models.types import Choice, Completion, LanguageModel, Message, Prompt, Want
+from scrubjay.models.types import Scored as ScoredText
+from scrubjay.retrieval.types import Retriever
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Limits for one question; ``None`` is no limit."""
+
+    tokens: int | None = None
+    calls: int | None = None
+    searches: int | None = None
+    moves: int | None = None
+    seconds: float | None = None
+
+
+@dataclass(slots=True)
+class Session:
+    """One question's access to a model, a retriever and pages, with a budget and a trace."""
+
+    model: LanguageModel | None = None
+    retriever: Retriever | None = None
+    pages: Mapping[str, Passage] = field(default_factory=dict)
+    """Documents by id: what can be opened and navigated."""
+    budget: Budget = Budget()
+    seed: int = 0
+    trace: Trace = field(default_factory=Trace)
+    _spent: Cost = field(default_factory=Cost)
+
+    async def generate(
+        self,
+        prompt: Prompt,
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        stop: Sequence[str] = (),
+        want: Set[Want] = frozenset(),
+        reading: Sequence[Passage] = (),
+    ) -> Completion:
+        """Ask the model to write. ``reading``: the passages that stand in the prompt.
+
+        Raises:
+            BudgetExceeded: before the call, when tokens, calls or seconds are used up.
+        """
+        model = self._model()
+        self._check("tokens", "calls", "seconds")
+        began = time.perf_counter()
+        done = await model.generate(
+            prompt,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            stop=stop,
+            seed=self.seed,
+            want=want,
+        )
+        mean = sum(done.logprobs) / len(done.logprobs) if done.logprobs else None
+        self._add(
+            Generated(
+                as_text(prompt),
+                done.text,
+                tuple(p.id for p in reading),
+                mean,
+                cost=Cost(
+                    done.tokens_in, done.tokens_out, calls=1, seconds=time.perf_counter() - began
+                ),
+            )
+        )
+        return done
+
+    async def choose(
+        self, prompt: Prompt, options: Sequence[str], *, reading: Sequence[Passage] = ()
+    ) -> Choice:
+        """Let the model weigh options.
+
+        Raises:
+            BudgetExceeded: before the call, when tokens, calls or seconds are used up.
+        """
+        model = self._model()
+        self._check("tokens", "calls", "seconds")
+        began = time.perf_counter()
+        choice = await model.choose(prompt, options)
+        self._add(
+            Chose(
+                as_text(prompt),
+                tuple(options),
+                choice.index,
+                choice.probabilities,
+                tuple(p.id for p in reading),
+                choice.parsed,
+                cost=Cost(
+                    choice.tokens_in,
+                    choice.tokens_out,
+                    calls=1,
+                    seconds=time.perf_counter() - began,
+                ),
+            )
+        )
+        return choice
+
+    async def score(
+        self, prompt: Prompt, continuations: Sequence[str], *, reading: Sequence[Passage] = ()
+    ) -> list[ScoredText]:
+        """Log-probabilities of given continuations.
+
+        Raises:
+            BudgetExceeded: before the call, when tokens, calls or seconds are used up.
+        """
+        model = self._model()
+        self._check("tokens", "calls", "seconds")
+        began = time.perf_counter()
+        scored = await model.score(prompt, continuations)
+        text = as_text(prompt)
+        spent = model.count_tokens(text) + sum(len(s.logprobs) for s in scored)
+        self._add(
+            Scored(
+                text,
+                tuple(continuations),
+                tuple(s.total for s in scored),
+                tuple(p.id for p in reading),
+                cost=Cost(tokens_in=spent, calls=1, seconds=time.perf_counter() - began),
+            )
+        )
+        return scored
+
+    async def search(self, query: str, k: int = 5, where: str | None = None) -> list[Hit]:
+        """Look the query up.
+
+        Raises:
+            BudgetExceeded: before the search, when searches or seconds are used up.
+            ScrubjayError: the session has no retriever.
+        """
+        if self.retriever is None:
+            raise ScrubjayError("this agent searches, but the session has no index to search")
+        self._check("searches", "seconds")
+        began = time.perf_counter()
+        hits = await self.retriever.search(query, k, where)
+        self._add(
+            Searched(
+                query,
+                tuple(h.passage.id for h in hits),
+                tuple(h.passage.title for h in hits),
+                tuple(h.score for h in hits),
+                tuple(h.passage.document for h in hits),
+                cost=Cost(searches=1, seconds=time.perf_counter() - began),
+            )
+        )
+        return hits
+
+    def read(self, ids: Sequence[str]) -> list[Passage]:
+        """Open documents by id (those that don't exist are left out)."""
+        found = [self.pages[i] for i in ids if i in self.pages]
+        self._add(Read(tuple(p.id for p in found), tuple(p.title for p in found)))
+        return found
+
+    def moved(self, step: Moved) -> None:
+        """Record a move; it counts against ``budget.moves``.
+
+        Raises:
+            BudgetExceeded: before it is recorded, when moves or seconds are used up.
+        """
+        self._check("moves", "seconds")
+        self._add(step)
+
+    def note(self, text: str) -> None:
+        """Leave a remark in the trace."""
+        self._add(Noted(text))
+
+    @property
+    def spent(self) -> Cost:
+        return self._spent
+
+    def _model(self) -> LanguageModel:
+        if self.model is None:
+            raise ScrubjayError("this agent asks a language model, but the session has none")
+        return self.model
+
+    def _add(self, step: Step) -> None:
+        self.trace.add(step)
+        self._spent += step.cost
+
+    def _check(self, *limits: str) -> None:
+        for name in limits:
+            limit, used = getattr(self.budget, name), getattr(self._spent, name)
+            if limit is not None and used >= limit:
+                raise BudgetExceeded(f"the budget of {limit} {name} is used up")
+
+
+def as_text(prompt: Prompt) -> str:
+    """A prompt as one readable text, for the trace."""
+    if isinstance(prompt, str):
+        return prompt
+    return "\n".join(f"[{m.role}] {m.content}" for m in _messages(prompt))
+
+
+def _messages(prompt: Sequence[Message]) -> Sequence[Message]:
+    return prompt
