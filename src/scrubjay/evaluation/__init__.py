@@ -1,1 +1,98 @@
-""""""
+"""From traces to numbers: metrics, the knowledge advantage gap, intervals, run folders, reports."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scrubjay.evaluation.gap import (
+        EffectRow,
+        GapRow,
+        GroupRow,
+        ReductionRow,
+        decomposition,
+        gap_table,
+        group_table,
+        reduction_table,
+        write_tables,
+    )
+    from scrubjay.evaluation.navigation import navigation_scores, shortest_path
+    from scrubjay.evaluation.ranking import Rank, rank, ranking_scores
+    from scrubjay.evaluation.report import write_report
+    from scrubjay.evaluation.retrieval import recall_at_k, retrieval_scores
+    from scrubjay.evaluation.runner import run_agent
+    from scrubjay.evaluation.runs import Record, Run
+    from scrubjay.evaluation.scoring import main_metric, score
+    from scrubjay.evaluation.statistics import (
+        Interval,
+        auroc,
+        bootstrap_mean,
+        brier,
+        calibration_error,
+        paired_bootstrap,
+    )
+    from scrubjay.evaluation.text import exact_match, extract, f1, normalise
+    from scrubjay.evaluation.times import parse_time, score_time
+    from scrubjay.evaluation.wording import read_gap
+
+_HOME = {
+    "gap": "EffectRow GapRow GroupRow ReductionRow decomposition gap_table group_table "
+    "reduction_table write_tables",
+    "navigation": "navigation_scores shortest_path",
+    "ranking": "Rank rank ranking_scores",
+    "report": "write_report",
+    "retrieval": "recall_at_k retrieval_scores",
+    "runner": "run_agent",
+    "runs": "Record Run",
+    "scoring": "main_metric score",
+    "statistics": "Interval auroc bootstrap_mean brier calibration_error paired_bootstrap",
+    "text": "exact_match extract f1 normalise",
+    "times": "parse_time score_time",
+    "wording": "read_gap",
+}
+_MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
+
+__all__ = [
+    "EffectRow",
+    "GapRow",
+    "GroupRow",
+    "Interval",
+    "Rank",
+    "Record",
+    "ReductionRow",
+    "Run",
+    "auroc",
+    "bootstrap_mean",
+    "brier",
+    "calibration_error",
+    "decomposition",
+    "exact_match",
+    "extract",
+    "f1",
+    "gap_table",
+    "group_table",
+    "main_metric",
+    "navigation_scores",
+    "normalise",
+    "paired_bootstrap",
+    "parse_time",
+    "rank",
+    "ranking_scores",
+    "read_gap",
+    "recall_at_k",
+    "reduction_table",
+    "retrieval_scores",
+    "run_agent",
+    "score",
+    "score_time",
+    "shortest_path",
+    "write_report",
+    "write_tables",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULE[name]}"), name)

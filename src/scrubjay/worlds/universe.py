@@ -17,7 +17,20 @@ from typing import Any
 
 from scrubjay.core.files import dump_json
 
-MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 TIME, NUMBER = "time", "number"
 """Range of relations whose objects are timestamps or quantities."""
 

@@ -1,0 +1,49 @@
+"""Agents by name, as ``--settings`` takes them; other packages add theirs as ``scrubjay.agents``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scrubjay.agents.types import Agent
+from scrubjay.core.registry import Registry
+
+if TYPE_CHECKING:
+    from scrubjay.retrieval.types import Encoder
+    from scrubjay.worlds.world import World
+
+AGENTS = Registry(
+    "agent",
+    closed_book="scrubjay.agents.closed_book:ClosedBook",
+    reading="scrubjay.agents.reading:ReadingComprehension",
+    one_step_rag="scrubjay.agents.one_step_rag:OneStepRAG",
+    ircot="scrubjay.agents.ircot:IRCoT",
+    links_only="scrubjay.agents.navigate:links_only",
+    content_links="scrubjay.agents.navigate:content_links",
+    frequent_answer="scrubjay.agents.baselines:MostFrequentAnswer",
+    random_answer="scrubjay.agents.baselines:RandomOfType",
+    oracle="scrubjay.agents.baselines:Oracle",
+    random_walker="scrubjay.agents.walkers:RandomWalker",
+    greedy_walker="scrubjay.agents.walkers:GreedyWalker",
+    shortest_path="scrubjay.agents.walkers:ShortestPath",
+)
+
+
+def make_agent(name: str, world: World, encoder: Encoder | None = None) -> Agent:
+    """The agent called ``name``, for questions of ``world``.
+
+    An agent that must know the world or an encoder takes them as ``world`` and ``encoder``.
+
+    Raises:
+        UnknownName: nobody registered that name; the message lists the known ones.
+    """
+    factory = AGENTS.get(name)
+    known = {"world": world, "encoder": encoder}
+    wanted = _parameters(factory)
+    agent: Agent = factory(**{k: v for k, v in known.items() if k in wanted})
+    return agent
+
+
+def _parameters(factory: object) -> set[str]:
+    import inspect
+
+    return set(inspect.signature(factory).parameters)  # type: ignore[arg-type]

@@ -1,0 +1,37 @@
+"""What question-answering agents share: the prompt for an answer, and asking for it.
+
+The same prompt text serves every setting and every world; only the passages differ. Its worked
+examples are about things that occur in no world of this library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from scrubjay.agents.session import Session
+from scrubjay.core.nouns import Answer, Passage, Question
+from scrubjay.models.prompting.prompts import render_prompt
+from scrubjay.models.types import Message
+
+
+def prompt(name: str, **values: object) -> list[Message]:
+    """A prompt file of this room, filled in."""
+    return render_prompt("scrubjay.agents", name, **values)
+
+
+async def write_answer(
+    question: Question,
+    session: Session,
+    passages: Sequence[Passage],
+    thoughts: Sequence[str] = (),
+) -> Answer:
+    """Ask for a short answer, with ``passages`` to read and ``thoughts`` already had."""
+    reply = await session.generate(
+        prompt("answer", question=question.text, passages=passages, thoughts=thoughts),
+        max_tokens=24,
+        stop=("\n",),
+        reading=passages,
+    )
+    return Answer(
+        reply.text.strip(), session.trace, citations=tuple(dict.fromkeys(p.id for p in passages))
+    )

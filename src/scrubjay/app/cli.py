@@ -1,0 +1,61 @@
+"""The command line: ``scrubjay VERB …`` (``jay`` for short).
+
+Verbs import what they need when they run, so that ``--help`` is instant. A user's mistake ends in one
+sentence on stderr and exit status 2; a broken pipe or Ctrl-C ends quietly.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from scrubjay import __version__
+from scrubjay.app import gap, prompts, report, study, world
+
+app = typer.Typer(
+    name="scrubjay",
+    help="Build, measure, train and open up language models that know when to look things up.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("gap")(gap.gap)
+app.command("report")(report.report)
+app.command("prompts")(prompts.prompts)
+app.add_typer(world.app, name="world")
+app.add_typer(study.app, name="study")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"scrubjay {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version."
+    ),
+) -> None:
+    """Shared options."""
+
+
+def main() -> None:
+    """Entry point: turns ``ScrubjayError`` into one sentence and exit status 2."""
+    from scrubjay.core.errors import ScrubjayError
+
+    try:
+        app()
+    except ScrubjayError as error:
+        print(f"scrubjay: {error}", file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("scrubjay: stopped; the same command goes on where this one was", file=sys.stderr)
+        sys.exit(130)

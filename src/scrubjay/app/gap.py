@@ -1,0 +1,59 @@
+"""``scrubjay gap``: how much of a model's score is memory, and how much is reading?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def gap(
+    world: Annotated[
+        str, typer.Option(help="atlas, random:N, a saved world, or a file of facts.")
+    ] = "atlas",
+    model: Annotated[
+        str,
+        typer.Option(help="smollm2-135m, a Hugging Face id or folder, or endpoint:URL#name."),
+    ] = "smollm2-135m",
+    settings: Annotated[
+        str, typer.Option(help="Agents to measure, by name, with commas between.")
+    ] = "closed-book,one-step-rag,ircot,reading",
+    tasks: Annotated[
+        str, typer.Option(help="recall, multihop, navigation; with commas between.")
+    ] = "recall,multihop",
+    questions: Annotated[int, typer.Option(min=1, help="Questions per task.")] = 100,
+    twins: Annotated[int, typer.Option(min=1, help="Invented worlds beside the real one.")] = 1,
+    encoder: Annotated[
+        str, typer.Option(help="Search with this encoder as well as by words, e.g. all-minilm-l6-v2.")
+    ] = "",
+    seed: Annotated[int, typer.Option(help="Fixes worlds, questions and samples.")] = 0,
+    out: Annotated[Path, typer.Option(help="Run folder; the same command goes on with it.")] = Path(
+        "runs/gap"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the gap rows for machines.")] = False,
+) -> None:
+    """Measure a model in the real world and in its invented twins, and show the difference.
+
+    Example: scrubjay gap --world atlas --model smollm2-135m --questions 48 --out runs/mine
+    """
+    from rich.console import Console
+
+    from scrubjay.app.show import bars, emit, table
+    from scrubjay.evaluation.measure import Plan, measure
+
+    plan = Plan(
+        world, model, _names(settings), _names(tasks), questions, twins, encoder, seed
+    )
+    with bars() as progress:
+        result = measure(plan, out, progress)
+    rows = [row.as_dict() for row in result.rows]
+    emit(rows, as_json, lambda: table(rows, title=f"Real world and twin: {plan.model}"))
+    if not as_json:
+        console = Console()
+        console.print(f"\n{result.reading}\n", highlight=False, markup=False)
+        console.print(f"Report: {result.report}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))

@@ -1,0 +1,270 @@
+"""The knowledge advantage: how much of a score is memory?
+
+With P_R and P_S the scores in the real world and in its twins (invented names), per setting:
+
+    KA = P_R - P_S                                  the knowledge advantage gap
+    gap reduction = KA_base - KA_setting            what an aid closes; negative: it widened the gap
+
+Items mirror each other, so every gap is a paired difference with a paired bootstrap interval; with
+several twins an item's P_S is its mean over them. An item counts once it is answered in the real
+world and in every twin of the setting. Baselines (frequent answer, random walker, oracle) are
+settings like any other.
+
+Source: SynthWorlds (arXiv 2510.24427), section 3.9 of our sheet; the interval is our choice, the
+paper's was not seen.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scrubjay.core.files import dump_json, write_atomic
+from scrubjay.evaluation.runs import Record, Run
+from scrubjay.evaluation.scoring import UNBOUNDED
+from scrubjay.evaluation.statistics import Interval, bootstrap_mean
+
+REAL = "real"
+LINKS_ONLY, CLOSED_BOOK, READING = "links-only", "closed-book", "reading"
+
+
+def base_setting(task: str) -> str:
+    """The setting that opens no source but memory."""
+    return LINKS_ONLY if task == "navigation" else CLOSED_BOOK
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow:
+    """One setting, task and metric: score in the real world, in the twins, and the difference."""
+
+    setting: str
+    task: str
+    metric: str
+    real: float
+    twin: float
+    gap: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupRow:
+    """A gap row of one group only: a relation, a motif, a distance bucket."""
+
+    setting: str
+    task: str
+    metric: str
+    group: str
+    real: float
+    twin: float
+    gap: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReductionRow:
+    """How much of the base setting's gap a setting closes."""
+
+    setting: str
+    task: str
+    metric: str
+    base: str
+    reduction: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class EffectRow:
+    """A number of the decomposition.
+
+    ``what`` is 'reasoning' (P_S with the evidence given: no memory), 'memory beside evidence'
+    (P_R - P_S with the evidence given), 'looking up, real' and 'looking up, twin' (what a setting
+    adds to closed book in each world).
+    """
+
+    task: str
+    metric: str
+    what: str
+    setting: str
+    value: float
+    low: float | None
+    high: float | None
+    n: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Paired:
+    """Scores per item, in order of item: (n,) in the real world and averaged over the twins."""
+
+    items: tuple[str, ...]
+    groups: tuple[str, ...]
+    real: np.ndarray
+    twin: np.ndarray
+
+    def at(self, chosen: Iterable[str]) -> _Paired:
+        """Only the chosen items."""
+        wanted = set(chosen)
+        keep = [i for i, item in enumerate(self.items) if item in wanted]
+        return _Paired(
+            tuple(self.items[i] for i in keep),
+            tuple(self.groups[i] for i in keep),
+            self.real[keep],
+            self.twin[keep],
+        )
+
+    @property
+    def gap(self) -> np.ndarray:
+        return self.real - self.twin
+
+
+Cell = tuple[str, str, str]
+"""(setting, task, metric)"""
+
+
+def gap_table(records: Iterable[Record], *, seed: int = 0) -> list[GapRow]:
+    """One row per setting, task and metric that was measured in the real world and a twin."""
+    return [
+        GapRow(*cell, *_row(pairs, cell, ("gap", *cell), seed))
+        for cell, pairs in _paired(records).items()
+    ]
+
+
+def group_table(records: Iterable[Record], *, seed: int = 0) -> list[GroupRow]:
+    """The gap table broken down by relation, motif or distance bucket."""
+    rows = []
+    for cell, pairs in _paired(records).items():
+        for group in sorted(set(pairs.groups)):
+            part = pairs.at(i for i, g in zip(pairs.items, pairs.groups) if g == group)
+            rows.append(GroupRow(*cell, group, *_row(part, cell, ("group", *cell, group), seed)))
+    return rows
+
+
+def reduction_table(records: Iterable[Record], *, seed: int = 0) -> list[ReductionRow]:
+    """What each setting closes of the gap of its task's base setting, on the items both have."""
+    cells, rows = _paired(records), []
+    for cell, pairs in cells.items():
+        setting, task, metric = cell
+        base = cells.get((base_setting(task), task, metric))
+        if base is None or setting == base_setting(task):
+            continue
+        a, b = _common(base, pairs)
+        if a.items:
+            closed = _interval(a.gap - b.gap, metric, ("reduction", *cell), seed, span=2)
+            rows.append(ReductionRow(*cell, base_setting(task), *_values(closed)))
+    return rows
+
+
+def decomposition(records: Iterable[Record], *, seed: int = 0) -> list[EffectRow]:
+    """The numbers that say what memory, reading and looking up are each worth (sheet, 3.9)."""
+    records = list(records)
+    searching = {r.setting for r in records if r.cost.get("searches")}
+    cells, rows = _paired(records), []
+    for (setting, task, metric), pairs in cells.items():
+        parts: list[tuple[str, np.ndarray, float]] = []
+        if setting == READING:
+            parts.append(("reasoning", pairs.twin, 0))
+            parts.append(("memory beside evidence", pairs.gap, 1))
+        closed = cells.get((CLOSED_BOOK, task, metric))
+        if closed is not None and (setting in searching or setting == READING):
+            with_it, without = _common(pairs, closed)
+            if with_it.items:
+                verb = "reading" if setting == READING else "looking up"
+                parts.append((f"{verb}, real", with_it.real - without.real, 1))
+                parts.append((f"{verb}, twin", with_it.twin - without.twin, 1))
+        for what, values, span in parts:
+            names = ("effect", setting, task, metric, what)
+            got = _interval(values, metric, names, seed, span=span)
+            rows.append(EffectRow(task, metric, what, setting, *_values(got)))
+    return rows
+
+
+def write_tables(run: Run, *, seed: int = 0) -> dict[str, Path]:
+    """Write ``gap.json``, ``groups.json``, ``reduction.json``, ``decomposition.json``.
+
+    Each is a JSON list of rows, floats rounded to 6 digits, the same bytes for the same answers.
+
+    Raises:
+        DiskError: the folder can't be written.
+    """
+    records, paths = run.records(), {}
+    tables: Mapping[str, Sequence[Any]] = {
+        "gap": gap_table(records, seed=seed),
+        "groups": group_table(records, seed=seed),
+        "reduction": reduction_table(records, seed=seed),
+        "decomposition": decomposition(records, seed=seed),
+    }
+    for name, rows in tables.items():
+        paths[name] = run.folder / f"{name}.json"
+        write_atomic(paths[name], table_json(rows))
+    return paths
+
+
+def table_json(rows: Sequence[Any]) -> str:
+    """Rows as a JSON list, one row a line."""
+    lines = (dump_json({k: _rounded(v) for k, v in asdict(row).items()}) for row in rows)
+    return "[\n" + ",\n".join(lines) + "\n]\n" if rows else "[]\n"
+
+
+def _paired(records: Iterable[Record]) -> dict[Cell, _Paired]:
+    """Per cell, the items that the real world and every twin of the setting have, in sorted order."""
+    scores: defaultdict[Cell, dict[str, dict[str, float]]] = defaultdict(dict)
+    worlds: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    groups: dict[str, str] = {}
+    for r in records:
+        worlds[r.setting, r.task].add(r.world)
+        groups[f"{r.task}\x1f{r.question}"] = r.group
+        for metric, value in r.scores.items():
+            scores[r.setting, r.task, metric].setdefault(r.question, {})[r.world] = value
+    out = {}
+    for cell in sorted(scores):
+        twins = sorted(worlds[cell[:2]] - {REAL})
+        items = sorted(
+            item
+            for item, by_world in scores[cell].items()
+            if REAL in by_world and all(t in by_world for t in twins)
+        )
+        if items and twins:
+            table = [scores[cell][item] for item in items]
+            out[cell] = _Paired(
+                tuple(items),
+                tuple(groups[f"{cell[1]}\x1f{item}"] for item in items),
+                np.array([row[REAL] for row in table]),
+                np.array([[row[t] for t in twins] for row in table]).mean(axis=1),
+            )
+    return out
+
+
+def _common(a: _Paired, b: _Paired) -> tuple[_Paired, _Paired]:
+    return a.at(b.items), b.at(a.items)
+
+
+def _row(pairs: _Paired, cell: Cell, names: Sequence[str], seed: int) -> tuple[Any, ...]:
+    gap = _interval(pairs.gap, cell[2], names, seed)
+    return float(pairs.real.mean()), float(pairs.twin.mean()), *_values(gap)
+
+
+def _interval(
+    values: np.ndarray, metric: str, names: Sequence[str], seed: int, span: float = 1
+) -> Interval:
+    """``span``: how far from 0 a value can be; 0 means it lies in [0, 1]."""
+    bounds = None if metric in UNBOUNDED else (-float(span), float(span or 1))
+    return bootstrap_mean(values, names=names, seed=seed, bounds=bounds)
+
+
+def _values(interval: Interval) -> tuple[float, float | None, float | None, int]:
+    return interval.value, interval.low, interval.high, interval.n
+
+
+def _rounded(value: Any) -> Any:
+    # Adding 0.0 turns -0.0 into 0.0.
+    return round(value, 6) + 0.0 if isinstance(value, float) else value

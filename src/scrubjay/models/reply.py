@@ -1,0 +1,135 @@
+"""Reading what OpenAI-compatible servers send back.
+
+They agree on where the text is and differ in how they give log-probabilities: a list of token
+objects (chat, llama.cpp) or parallel lists (completions of OpenAI and vLLM).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from scrubjay.core.errors import ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of a reply."""
+
+    piece: bytes
+    logprob: float | None
+    """None where the server gives none (the first token of an echoed prompt)."""
+    id: int | None = None
+    top: tuple[float, ...] = ()
+    """Log-probabilities of the likeliest alternatives at this place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A server's answer in one shape."""
+
+    text: str
+    tokens: tuple[Token, ...]
+    reason: str
+    """'stop', 'length', or what else ended it."""
+    tokens_in: int
+    tokens_out: int
+
+
+def read_reply(value: Mapping[str, Any], where: str) -> Reply:
+    """The first choice of a reply of the server at ``where``.
+
+    Raises:
+        ModelError: it holds no choice, or one that can't be understood.
+    """
+    try:
+        choices = value["choices"]
+        if not choices:
+            raise ModelError(f"the server at {where} sent an answer without any choice")
+        choice = choices[0]
+        text = choice["message"]["content"] if "message" in choice else choice["text"]
+        if text is not None and not isinstance(text, str):
+            raise TypeError
+        usage = value.get("usage") or {}
+        tokens = _tokens(choice.get("logprobs") or {})
+        return Reply(
+            text or "",
+            tokens,
+            str(choice.get("finish_reason") or "stop"),
+            int(usage.get("prompt_tokens") or 0),
+            int(usage.get("completion_tokens") or len(tokens)),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise ModelError(
+            f"the server at {where} sent an answer that isn't in the OpenAI form: is this the "
+            "address of an OpenAI-compatible API (it usually ends in /v1)?"
+        ) from error
+
+
+def _tokens(logprobs: Mapping[str, Any]) -> tuple[Token, ...]:
+    if logprobs.get("content"):
+        return tuple(_token(item) for item in logprobs["content"])
+    pieces: Sequence[str] = logprobs.get("tokens") or ()
+    values = logprobs.get("token_logprobs") or ()
+    tops = logprobs.get("top_logprobs") or [None] * len(pieces)
+    return tuple(
+        Token(_piece(p), _number(v), top=tuple(map(float, (t or {}).values())))
+        for p, v, t in zip(pieces, values, tops)
+    )
+
+
+def _token(item: Mapping[str, Any]) -> Token:
+    raw = item.get("bytes")
+    piece = item["token"].encode() if raw is None else bytes(raw)
+    top = tuple(float(t["logprob"]) for t in item.get("top_logprobs") or ())
+    return Token(piece, _number(item["logprob"]), item.get("id"), top)
+
+
+def _piece(text: str) -> bytes:
+    """OpenAI writes a token that is no whole character as 'bytes:\\xe2\\x96'."""
+    if text.startswith("bytes:"):
+        try:
+            return bytes.fromhex(text.removeprefix("bytes:").replace("\\x", ""))
+        except ValueError:
+            pass
+    return text.encode("utf-8", "replace")
+
+
+def _number(value: object) -> float | None:
+    number = float(value) if isinstance(value, int | float) else None
+    return None if number is None or math.isnan(number) else number
+
+
+def continuation(tokens: Sequence[Token], after: str, text: str) -> tuple[float, ...] | None:
+    """Log-probabilities of the tokens that spell ``text`` where ``tokens`` spell ``after + text``.
+
+    A token that reaches over the border belongs to ``text``; what stands before ``after`` (a
+    beginning-of-text mark) and behind ``text`` (an end mark) is left out. None if the tokens spell
+    something else or one of them has no log-probability.
+    """
+    spelled = b"".join(t.piece for t in tokens)
+    start = spelled.find((after + text).encode())
+    if start < 0:
+        return None
+    low = start + len(after.encode())
+    high = low + len(text.encode())
+    values, at = [], 0
+    for token in tokens:
+        end = at + len(token.piece)
+        if end > low and at < high:
+            values.append(token.logprob)
+        at = end
+    known = tuple(v for v in values if v is not None)
+    return known if len(known) == len(values) else None
+
+
+def entropy(top: Sequence[float]) -> float:
+    """Entropy in nats of a next-token distribution of which only the likeliest tokens are known.
+
+    The rest of the mass counts as one token, so this is a lower bound of the true entropy.
+    """
+    masses = [math.exp(v) for v in top]
+    rest = max(0.0, 1.0 - sum(masses))
+    return float(-sum(m * math.log(m) for m in (*masses, rest) if m > 0.0)) + 0.0
