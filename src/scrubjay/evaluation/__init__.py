@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     )
     from scrubjay.evaluation.navigation import navigation_scores, shortest_path
     from scrubjay.evaluation.ranking import Rank, rank, ranking_scores
+    from scrubjay.evaluation.reading import read_gap
     from scrubjay.evaluation.report import write_report
     from scrubjay.evaluation.retrieval import recall_at_k, retrieval_scores
     from scrubjay.evaluation.runner import run_agent
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     )
     from scrubjay.evaluation.text import exact_match, extract, f1, normalise
     from scrubjay.evaluation.times import parse_time, score_time
-    from scrubjay.evaluation.wording import read_gap
 
 _HOME = {
     "gap": "EffectRow GapRow GroupRow ReductionRow decomposition gap_table group_table "
@@ -49,7 +49,7 @@ _HOME = {
     "statistics": "Interval auroc bootstrap_mean brier calibration_error paired_bootstrap",
     "text": "exact_match extract f1 normalise",
     "times": "parse_time score_time",
-    "wording": "read_gap",
+    "reading": "read_gap",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
 

@@ -19,7 +19,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,16 +29,30 @@ from scrubjay.evaluation.scoring import UNBOUNDED
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean
 
 REAL = "real"
-LINKS_ONLY, CLOSED_BOOK, READING = "links-only", "closed-book", "reading"
+LINKS_ONLY, CLOSED_BOOK, READING, RANKING = "links-only", "closed-book", "reading", "-ranking"
 
 
-def base_setting(task: str) -> str:
-    """The setting that opens no source but memory."""
-    return LINKS_ONLY if task == "navigation" else CLOSED_BOOK
+def base_setting(task: str, setting: str = "") -> str:
+    """The setting that opens no source but memory, of the same kind (writing or ranking)."""
+    if task == "navigation":
+        return LINKS_ONLY
+    return CLOSED_BOOK + (RANKING if setting.endswith(RANKING) else "")
 
 
 @dataclass(frozen=True, slots=True)
-class GapRow:
+class Row:
+    """A row of a table."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, floats rounded to 6 digits."""
+        # Adding 0.0 turns -0.0 into 0.0.
+        return {
+            k: round(v, 6) + 0.0 if isinstance(v, float) else v for k, v in asdict(self).items()
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class GapRow(Row):
     """One setting, task and metric: score in the real world, in the twins, and the difference."""
 
     setting: str
@@ -54,7 +67,7 @@ class GapRow:
 
 
 @dataclass(frozen=True, slots=True)
-class GroupRow:
+class GroupRow(Row):
     """A gap row of one group only: a relation, a motif, a distance bucket."""
 
     setting: str
@@ -70,7 +83,7 @@ class GroupRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ReductionRow:
+class ReductionRow(Row):
     """How much of the base setting's gap a setting closes."""
 
     setting: str
@@ -84,12 +97,12 @@ class ReductionRow:
 
 
 @dataclass(frozen=True, slots=True)
-class EffectRow:
+class EffectRow(Row):
     """A number of the decomposition.
 
     ``what`` is 'reasoning' (P_S with the evidence given: no memory), 'memory beside evidence'
-    (P_R - P_S with the evidence given), 'looking up, real' and 'looking up, twin' (what a setting
-    adds to closed book in each world).
+    (P_R - P_S with the evidence given), 'reading, …' and 'looking up, …' (what the evidence, or a
+    search, adds to closed book in the real world and in the twin).
     """
 
     task: str
@@ -111,7 +124,7 @@ class _Paired:
     real: np.ndarray
     twin: np.ndarray
 
-    def at(self, chosen: Iterable[str]) -> _Paired:
+    def only(self, chosen: Iterable[str]) -> _Paired:
         """Only the chosen items."""
         wanted = set(chosen)
         keep = [i for i, item in enumerate(self.items) if item in wanted]
@@ -124,7 +137,7 @@ class _Paired:
 
     @property
     def gap(self) -> np.ndarray:
-        return self.real - self.twin
+        return np.asarray(self.real - self.twin)
 
 
 Cell = tuple[str, str, str]
@@ -134,7 +147,7 @@ Cell = tuple[str, str, str]
 def gap_table(records: Iterable[Record], *, seed: int = 0) -> list[GapRow]:
     """One row per setting, task and metric that was measured in the real world and a twin."""
     return [
-        GapRow(*cell, *_row(pairs, cell, ("gap", *cell), seed))
+        GapRow(*cell, *_row(pairs, metric=cell[2], seed=seed))
         for cell, pairs in _paired(records).items()
     ]
 
@@ -144,8 +157,8 @@ def group_table(records: Iterable[Record], *, seed: int = 0) -> list[GroupRow]:
     rows = []
     for cell, pairs in _paired(records).items():
         for group in sorted(set(pairs.groups)):
-            part = pairs.at(i for i, g in zip(pairs.items, pairs.groups) if g == group)
-            rows.append(GroupRow(*cell, group, *_row(part, cell, ("group", *cell, group), seed)))
+            part = pairs.only(i for i, g in zip(pairs.items, pairs.groups) if g == group)
+            rows.append(GroupRow(*cell, group, *_row(part, metric=cell[2], seed=seed)))
     return rows
 
 
@@ -154,13 +167,14 @@ def reduction_table(records: Iterable[Record], *, seed: int = 0) -> list[Reducti
     cells, rows = _paired(records), []
     for cell, pairs in cells.items():
         setting, task, metric = cell
-        base = cells.get((base_setting(task), task, metric))
-        if base is None or setting == base_setting(task):
+        base_name = base_setting(task, setting)
+        base = cells.get((base_name, task, metric))
+        if base is None or setting == base_name:
             continue
         a, b = _common(base, pairs)
         if a.items:
-            closed = _interval(a.gap - b.gap, metric, ("reduction", *cell), seed, span=2)
-            rows.append(ReductionRow(*cell, base_setting(task), *_values(closed)))
+            closed = _interval(a.gap - b.gap, metric, seed, span=2)
+            rows.append(ReductionRow(setting, task, metric, base_name, *_values(closed)))
     return rows
 
 
@@ -171,52 +185,52 @@ def decomposition(records: Iterable[Record], *, seed: int = 0) -> list[EffectRow
     cells, rows = _paired(records), []
     for (setting, task, metric), pairs in cells.items():
         parts: list[tuple[str, np.ndarray, float]] = []
-        if setting == READING:
-            parts.append(("reasoning", pairs.twin, 0))
-            parts.append(("memory beside evidence", pairs.gap, 1))
-        closed = cells.get((CLOSED_BOOK, task, metric))
-        if closed is not None and (setting in searching or setting == READING):
-            with_it, without = _common(pairs, closed)
-            if with_it.items:
-                verb = "reading" if setting == READING else "looking up"
-                parts.append((f"{verb}, real", with_it.real - without.real, 1))
-                parts.append((f"{verb}, twin", with_it.twin - without.twin, 1))
+        given = setting in (READING, READING + RANKING)
+        if given:
+            parts += [("reasoning", pairs.twin, 0), ("memory beside evidence", pairs.gap, 1)]
+        closed = cells.get((base_setting(task, setting), task, metric))
+        if closed is not None and task != "navigation" and (given or setting in searching):
+            aided, alone = _common(pairs, closed)
+            if aided.items:
+                verb = "reading" if given else "looking up"
+                parts.append((f"{verb}, real", aided.real - alone.real, 1))
+                parts.append((f"{verb}, twin", aided.twin - alone.twin, 1))
         for what, values, span in parts:
-            names = ("effect", setting, task, metric, what)
-            got = _interval(values, metric, names, seed, span=span)
+            got = _interval(values, metric, seed, span=span)
             rows.append(EffectRow(task, metric, what, setting, *_values(got)))
     return rows
 
 
-def write_tables(run: Run, *, seed: int = 0) -> dict[str, Path]:
-    """Write ``gap.json``, ``groups.json``, ``reduction.json``, ``decomposition.json``.
+def write_tables(run: Run, *, seed: int = 0) -> list[GapRow]:
+    """Write ``gap.json``, ``groups.json``, ``reduction.json`` and ``decomposition.json``.
 
     Each is a JSON list of rows, floats rounded to 6 digits, the same bytes for the same answers.
+    Returns the gap rows.
 
     Raises:
         DiskError: the folder can't be written.
     """
-    records, paths = run.records(), {}
-    tables: Mapping[str, Sequence[Any]] = {
-        "gap": gap_table(records, seed=seed),
+    records = run.records()
+    gaps = gap_table(records, seed=seed)
+    tables: Mapping[str, Sequence[Row]] = {
+        "gap": gaps,
         "groups": group_table(records, seed=seed),
         "reduction": reduction_table(records, seed=seed),
         "decomposition": decomposition(records, seed=seed),
     }
     for name, rows in tables.items():
-        paths[name] = run.folder / f"{name}.json"
-        write_atomic(paths[name], table_json(rows))
-    return paths
+        write_atomic(run.folder / f"{name}.json", table_json(rows))
+    return gaps
 
 
-def table_json(rows: Sequence[Any]) -> str:
+def table_json(rows: Sequence[Row]) -> str:
     """Rows as a JSON list, one row a line."""
-    lines = (dump_json({k: _rounded(v) for k, v in asdict(row).items()}) for row in rows)
+    lines = (dump_json(row.as_dict()) for row in rows)
     return "[\n" + ",\n".join(lines) + "\n]\n" if rows else "[]\n"
 
 
 def _paired(records: Iterable[Record]) -> dict[Cell, _Paired]:
-    """Per cell, the items that the real world and every twin of the setting have, in sorted order."""
+    """Per cell, the items that the real world and all twins of the setting have, sorted."""
     scores: defaultdict[Cell, dict[str, dict[str, float]]] = defaultdict(dict)
     worlds: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
     groups: dict[str, str] = {}
@@ -245,26 +259,19 @@ def _paired(records: Iterable[Record]) -> dict[Cell, _Paired]:
 
 
 def _common(a: _Paired, b: _Paired) -> tuple[_Paired, _Paired]:
-    return a.at(b.items), b.at(a.items)
+    return a.only(b.items), b.only(a.items)
 
 
-def _row(pairs: _Paired, cell: Cell, names: Sequence[str], seed: int) -> tuple[Any, ...]:
-    gap = _interval(pairs.gap, cell[2], names, seed)
+def _row(pairs: _Paired, *, metric: str, seed: int) -> tuple[Any, ...]:
+    gap = _interval(pairs.gap, metric, seed)
     return float(pairs.real.mean()), float(pairs.twin.mean()), *_values(gap)
 
 
-def _interval(
-    values: np.ndarray, metric: str, names: Sequence[str], seed: int, span: float = 1
-) -> Interval:
+def _interval(values: np.ndarray, metric: str, seed: int, span: float = 1) -> Interval:
     """``span``: how far from 0 a value can be; 0 means it lies in [0, 1]."""
     bounds = None if metric in UNBOUNDED else (-float(span), float(span or 1))
-    return bootstrap_mean(values, names=names, seed=seed, bounds=bounds)
+    return bootstrap_mean(values, seed=seed, bounds=bounds)
 
 
 def _values(interval: Interval) -> tuple[float, float | None, float | None, int]:
     return interval.value, interval.low, interval.high, interval.n
-
-
-def _rounded(value: Any) -> Any:
-    # Adding 0.0 turns -0.0 into 0.0.
-    return round(value, 6) + 0.0 if isinstance(value, float) else value

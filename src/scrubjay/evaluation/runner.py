@@ -1,9 +1,9 @@
-"""Run an agent over questions: fixed chunks, concurrent inside, each recorded whole or not at all.
+"""Run an agent over questions: fixed chunks, concurrent inside, recorded whole or not at all.
 
-The questions of a chunk run as concurrent coroutines, so that the model can batch what they ask for;
-before each chunk the model forgets what earlier ones left behind. A chunk's results therefore don't
-depend on what ran before it in the same process, and a killed run that is started again ends with the
-same tables as one that was never interrupted.
+The questions of a chunk run as concurrent coroutines, so that the model can batch what they ask
+for; before each chunk the model forgets what earlier ones left behind. A chunk's results therefore
+don't depend on what ran before it in the same process, and a killed run that is started again ends
+with the same tables as one that was never interrupted.
 """
 
 from __future__ import annotations

@@ -115,7 +115,8 @@ class Run:
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return self.manifest["settings"]
+        settings: Mapping[str, Any] = self.manifest["settings"]
+        return settings
 
     def done(self, chunk: str) -> bool:
         """Whether the chunk is recorded, whole."""
@@ -162,9 +163,10 @@ class Run:
 
 def _record(row: Mapping[str, Any]) -> Record:
     known = {f.name for f in fields(Record)}
-    return Record(
-        **{k: tuple(v) if isinstance(v, list) else v for k, v in row.items() if k in known}
-    )
+    given: dict[str, Any] = {
+        k: tuple(v) if isinstance(v, list) else v for k, v in row.items() if k in known
+    }
+    return Record(**given)
 
 
 def _read_chunks(path: Path, *, repair: bool) -> dict[str, list[Record]]:
@@ -206,7 +208,7 @@ def _lines(path: Path) -> Iterator[tuple[int, int, bytes]]:
 def _manifest(folder: Path) -> dict[str, Any] | None:
     path = folder / "run.json"
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(manifest["settings"], dict) and isinstance(manifest["versions"], list):
             return manifest
     except (FileNotFoundError, NotADirectoryError):

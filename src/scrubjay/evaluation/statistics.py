@@ -1,4 +1,4 @@
-"""How sure a number is: bootstrap intervals over items, and how well confidences rank and calibrate.
+"""How sure a number is: bootstrap intervals over items; how well confidences rank and calibrate.
 
 Every comparison here is *paired*: the items of a world and its twins mirror each other, so the
 difference is taken per item and the items are resampled (2,000 times; percentile interval). With
@@ -42,7 +42,6 @@ class Interval:
 def bootstrap_mean(
     values: Sequence[float] | np.ndarray,
     *,
-    names: Sequence[object] = (),
     seed: int = 0,
     level: float = 0.95,
     resamples: int = RESAMPLES,
@@ -50,9 +49,8 @@ def bootstrap_mean(
 ) -> Interval:
     """Mean of ``values`` (n,) with a percentile bootstrap interval.
 
-    ``names`` says what is measured: it picks the random stream, so that an interval doesn't depend
-    on what else is computed. ``bounds`` of a single value, where it has any, e.g. (-1, 1) for a
-    difference of scores.
+    The resamples depend on ``seed`` and n only: equal values get equal intervals, whatever else is
+    computed. ``bounds`` of a single value, if it has any: (-1, 1) for a difference of scores.
 
     Raises:
         ValueError: there are no values.
@@ -65,7 +63,7 @@ def bootstrap_mean(
     tail = (1 - level) / 2
     if x.min() == x.max():
         return _constant(float(x[0]), n, tail, bounds)
-    rng = numpy_stream(seed, "bootstrap", *names)
+    rng = numpy_stream(seed, "bootstrap")
     rows = max(1, _CELLS // n)
     means = np.concatenate(
         [
@@ -78,7 +76,12 @@ def bootstrap_mean(
 
 
 def paired_bootstrap(
-    a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray, **options
+    a: Sequence[float] | np.ndarray,
+    b: Sequence[float] | np.ndarray,
+    *,
+    seed: int = 0,
+    level: float = 0.95,
+    bounds: tuple[float, float] | None = None,
 ) -> Interval:
     """Mean of ``a - b`` per item, with its interval. Options as for ``bootstrap_mean``.
 
@@ -91,7 +94,7 @@ def paired_bootstrap(
     x, y = _per_item(a), _per_item(b)
     if x.size != y.size:
         raise ValueError(f"paired values must be as many on both sides, not {x.size} and {y.size}")
-    return bootstrap_mean(x - y, **options)
+    return bootstrap_mean(x - y, seed=seed, level=level, bounds=bounds)
 
 
 def auroc(scores: Sequence[float], positive: Sequence[bool]) -> float | None:
@@ -138,7 +141,8 @@ def _per_item(values: Sequence[float] | np.ndarray) -> np.ndarray:
 
 def _constant(value: float, n: int, tail: float, bounds: tuple[float, float] | None) -> Interval:
     if bounds is None:
-        return Interval(value, *((value, value) if n > 1 else (None, None)), n)
+        edge = value if n > 1 else None
+        return Interval(value, edge, edge, n)
     unseen = 1 - tail ** (1 / n)
     low, high = bounds
     return Interval(value, value - unseen * (value - low), value + unseen * (high - value), n)

@@ -6,7 +6,7 @@ Source: SynthWorlds (arXiv 2510.24427), scoring rules of section 3.10 of our she
   empty prediction as right; here an empty prediction scores 0.
 - Letters lose their diacritics ("Brasília" = "Brasilia"): small models drop them, and a dropped
   accent is not a wrong capital. Only the marks of Latin, Greek and Cyrillic letters
-  (U+0300-U+036F) are dropped; vowel signs of other scripts stay. The rule is the same in all worlds.
+  (U+0300-U+036F) are dropped; vowel signs of other scripts stay. The rule holds in every world.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Answers that are dates: both sides become a timestamp and are compared as printed.
 
 Source: SynthWorlds (arXiv 2510.24427), sections 3.4 (printing) and 3.10 (scoring) of our sheet.
-``Timestamp.__str__`` is the printing rule. A text counts as a date if it names exactly one: "1969 or
-1970" is no answer to "when", and falls back to the comparison of strings.
+``Timestamp.__str__`` is the printing rule. A text counts as a date if it names exactly one: "1969
+or 1970" is no answer to "when", and falls back to the comparison of strings.
 """
 
 from __future__ import annotations
@@ -16,8 +16,12 @@ from scrubjay.worlds.universe import MONTHS, Timestamp
 
 _MONTH = "(?P<month>" + "|".join(f"{m[:3]}(?:{m[3:]})?" for m in MONTHS).lower() + r"|sept)\.?"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th)?"
-_ERA = r"(?:\s*(?P<era>b\.?c\.?e?\.?|c\.?e\.?|a\.?d\.?)(?![a-z]))"
-_YEAR = rf"(?:a\.?d\.?\s*)?(?P<year>\d{{3,4}}(?!\d){_ERA}?|\d{{1,6}}{_ERA})"
+_ERA = r"(?:b\.?c\.?e?\.?|c\.?e\.?|a\.?d\.?)(?![a-z])"
+# Three or four digits, or any number with an era: "476", "43 BC", "AD 79"; not "1960s".
+_YEAR = (
+    rf"(?P<year>\d{{3,4}}(?!\w)|\d{{1,6}}(?=\s*{_ERA})|(?<=\bad )\d{{1,4}}|(?<=\ba\.d\. )\d{{1,4}})"
+    rf"(?:\s*(?P<era>{_ERA}))?"
+)
 
 _FORMS = tuple(
     re.compile(form)
@@ -36,7 +40,7 @@ _FORMS = tuple(
 
 
 def parse_time(text: str) -> Timestamp | None:
-    """The one date that ``text`` names, as precise as it is given; None if there is none or several.
+    """The one date that ``text`` names, as precise as it is given; None if there isn't just one.
 
     >>> parse_time("on 20 July 1969"), parse_time("44 BC"), parse_time("1969 or 1970")
     (Timestamp(year=1969, month=7, day=20), Timestamp(year=-44, month=0, day=0), None)

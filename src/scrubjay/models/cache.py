@@ -1,8 +1,8 @@
 """Responses kept on disk, so that the same request is paid for once.
 
 One SQLite file in write-ahead mode, shared by any number of processes. Keys are hashes of address,
-model and request; only successful responses are kept. A cache is a convenience: when it breaks, work
-goes on without it and a warning says so.
+model and request; only successful responses are kept. A cache is a convenience: when it breaks,
+work goes on without it and a warning says so.
 """
 
 from __future__ import annotations

@@ -45,7 +45,9 @@ def read_choice(reply: str, options: Sequence[str]) -> int:
     number = re.match(r"\W*(\d{1,9})\b", reply)
     if number and 1 <= int(number[1]) <= len(options):
         return int(number[1]) - 1
-    found = [p for p in dict.fromkeys(plain) if p and re.search(rf"(?<!\w){re.escape(p)}(?!\w)", said)]
+    found = [
+        p for p in dict.fromkeys(plain) if p and re.search(rf"(?<!\w){re.escape(p)}(?!\w)", said)
+    ]
     longest = [p for p in found if not any(p != q and p in q for q in found)]
     if len(longest) == 1:
         return plain.index(longest[0])

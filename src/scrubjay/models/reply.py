@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scrubjay.core.errors import ModelError
+from scrubjay.models.types import Completion, Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,3 +134,46 @@ def entropy(top: Sequence[float]) -> float:
     masses = [math.exp(v) for v in top]
     rest = max(0.0, 1.0 - sum(masses))
     return float(-sum(m * math.log(m) for m in (*masses, rest) if m > 0.0)) + 0.0
+
+
+def read_completion(
+    reply: Reply,
+    prompt: Prompt,
+    stop: Sequence[str],
+    route: str,
+    refused: Sequence[str],
+    entropies: bool,
+) -> Completion:
+    """The reply without what it repeats of a begun turn, cut at the first stop string."""
+    text = reply.text
+    if not isinstance(prompt, str) and prompt and prompt[-1].role == "assistant":
+        text = text.removeprefix(prompt[-1].content)
+    cuts = [at for s in stop if s and (at := text.find(s)) >= 0]
+    tokens = list(reply.tokens)
+    if cuts:
+        text = text[: min(cuts)]
+    size, room = 0, len(text.encode())
+    keep = 0
+    while keep < len(tokens) and size < room:
+        size += len(tokens[keep].piece)
+        keep += 1
+    if cuts or reply.reason == "stop":
+        tokens = tokens[:keep]
+    known = all(t.logprob is not None for t in tokens)
+    ids = tuple(t.id for t in tokens if t.id is not None)
+    extra: dict[str, Any] = {
+        "route": route,
+        "pieces": tuple(t.piece.decode("utf-8", "replace") for t in tokens),
+    }
+    if refused:
+        extra["refused"] = tuple(refused)
+    return Completion(
+        text,
+        tokens=ids if len(ids) == len(tokens) else (),
+        logprobs=tuple(t.logprob for t in tokens if t.logprob is not None) if known else (),
+        entropies=tuple(entropy(t.top) for t in tokens) if entropies else (),
+        finish="length" if reply.reason == "length" and not cuts else "stop",
+        tokens_in=reply.tokens_in,
+        tokens_out=reply.tokens_out,
+        extra=extra,
+    )

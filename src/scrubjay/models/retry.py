@@ -1,8 +1,8 @@
 """How long to keep asking a server that is busy or broken.
 
-Waits double from ``first`` to ``longest`` with a seeded jitter (so that a run is repeatable and many
-waiting requests don't come back together); a server's own ``Retry-After`` takes precedence. Attempts
-and total time are bounded.
+Waits double from ``first`` to ``longest`` with a seeded jitter (so that a run is repeatable and
+many waiting requests don't come back together); a server's own ``Retry-After`` takes precedence.
+Attempts and total time are bounded.
 """
 
 from __future__ import annotations

@@ -10,8 +10,9 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -100,6 +101,16 @@ class Wire:
         """The server's JSON object at ``route``; raises as ``post`` does."""
         return await self._persist("GET", route, None, patience or self.patience)
 
+    @contextmanager
+    def hurry(self, seconds: float) -> Iterator[None]:
+        """Less patience inside the block: at most ``seconds`` a request."""
+        patience = self.patience
+        self.patience = replace(patience, seconds=min(seconds, patience.seconds))
+        try:
+            yield
+        finally:
+            self.patience = patience
+
     async def close(self) -> None:
         """Close this event loop's connections."""
         client, _ = self._clients.pop(asyncio.get_running_loop(), (None, None))
@@ -125,22 +136,22 @@ class Wire:
         client, slots = self._here()
         url = self._base._replace(path=self._base.path + route).geturl()
         async with slots:
-            left = patience.seconds
-            for attempt in range(patience.attempts):
+            left, attempt = patience.seconds, 0
+            while True:
                 began = time.monotonic()
                 result = await self._attempt(client, method, url, raw, left)
                 if not isinstance(result, _Failure):
                     return result
-                left -= time.monotonic() - began
                 wait = patience.wait(attempt, f"{route} {raw!r}", result.wait)
-                if attempt + 1 == patience.attempts or wait >= left:
+                left -= time.monotonic() - began + wait
+                attempt += 1
+                if attempt >= patience.attempts or left <= 0.0:
                     break
                 await self._sleep(wait)
-                left -= wait
         asked = f", and asks to wait {result.wait:.0f} s" if result.wait else ""
         raise ModelError(
-            f"the server at {self.url} {result.reason}{asked}; gave up after {attempt + 1} "
-            f"attempt{'s' if attempt else ''}"
+            f"the server at {self.url} {result.reason}{asked}; gave up after {attempt} "
+            f"attempt{'s' if attempt > 1 else ''}"
         )
 
     async def _attempt(

@@ -37,3 +37,11 @@ class Reranker(Protocol):
     async def rerank(self, query: str, hits: Sequence[Hit], k: int | None = None) -> list[Hit]:
         """The best ``k`` (all by default) with new scores and ranks."""
         ...
+
+
+class Rewriter(Protocol):
+    """Turns what was asked into what is searched for."""
+
+    async def rewrite(self, query: str) -> str:
+        """The text to search with; the query itself when nothing better could be made."""
+        ...

@@ -1,1 +1,90 @@
-""""""
+"""Worlds: facts with a known truth, told with real names and with invented ones."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scrubjay.worlds.audit import Audit, audit
+    from scrubjay.worlds.check import check_universe
+    from scrubjay.worlds.documents import (
+        MarkedDocument,
+        Ref,
+        Segment,
+        coverage,
+        translate,
+    )
+    from scrubjay.worlds.export import export
+    from scrubjay.worlds.leaks import Leak, check_leaks, leaks_in_names
+    from scrubjay.worlds.lengths import TokenCounter, count_tokens
+    from scrubjay.worlds.names import NameMap
+    from scrubjay.worlds.sources import load_universe
+    from scrubjay.worlds.sources.random import random_universe
+    from scrubjay.worlds.twins import make_twin_names
+    from scrubjay.worlds.universe import (
+        Entity,
+        Fact,
+        Quantity,
+        Relation,
+        Timestamp,
+        Universe,
+        Value,
+    )
+    from scrubjay.worlds.world import World, load_world
+    from scrubjay.worlds.writer import TemplateWriter
+
+_WHERE = {
+    "audit": ["Audit", "audit"],
+    "check": ["check_universe"],
+    "documents": ["MarkedDocument", "Ref", "Segment", "coverage", "translate"],
+    "export": ["export"],
+    "leaks": ["Leak", "check_leaks", "leaks_in_names"],
+    "lengths": ["TokenCounter", "count_tokens"],
+    "names": ["NameMap"],
+    "sources": ["load_universe"],
+    "sources.random": ["random_universe"],
+    "twins": ["make_twin_names"],
+    "universe": ["Entity", "Fact", "Quantity", "Relation", "Timestamp", "Universe", "Value"],
+    "world": ["World", "load_world"],
+    "writer": ["TemplateWriter"],
+}
+_MODULES = {name: module for module, names in _WHERE.items() for name in names}
+
+__all__ = [
+    "Audit",
+    "Entity",
+    "Fact",
+    "Leak",
+    "MarkedDocument",
+    "NameMap",
+    "Quantity",
+    "Ref",
+    "Relation",
+    "Segment",
+    "TemplateWriter",
+    "Timestamp",
+    "TokenCounter",
+    "Universe",
+    "Value",
+    "World",
+    "audit",
+    "check_leaks",
+    "check_universe",
+    "count_tokens",
+    "coverage",
+    "export",
+    "leaks_in_names",
+    "load_universe",
+    "load_world",
+    "make_twin_names",
+    "random_universe",
+    "translate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # `audit` and `export` are functions and modules alike: the function is what the room offers.
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -1,35 +1,26 @@
 """Items: questions before anybody has chosen names for their entities.
 
-An item speaks of entities, dates and numbers by reference. Filling in a name map gives a ``Question``
-of one world; filling in another gives its mirror image with the same id. Whatever decides which
-items there are looks at the universe, the marked documents and the real names only, so that a world
-and all its twins ask the same things.
+An item speaks of entities, dates and numbers by reference. Filling in a name map gives a
+``Question`` of one world; filling in another gives its mirror image with the same id. Whatever
+decides which items there are looks at the universe, the marked documents and the real names only,
+so that a world and all its twins ask the same things.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from hashlib import blake2b
-from typing import Protocol
 
 from scrubjay.core.nouns import Question
-from scrubjay.worlds.documents import MarkedDocument, Ref, Segment
-from scrubjay.worlds.universe import NUMBER, TIME, Timestamp, Universe, Value
+from scrubjay.worlds import documents
+from scrubjay.worlds.documents import MarkedDocument, Segment
+from scrubjay.worlds.names import NameMap, fold
+from scrubjay.worlds.universe import NUMBER, TIME, Fact, Timestamp, Universe, Value
 
 SHORTEST = 4
 """Names with fewer letters ('Au', 'IN') count as a clue only as whole words."""
-
-
-class Names(Protocol):
-    """What rendering needs of a name map."""
-
-    def name(self, entity: str) -> str: ...
-    def value(self, value: Value) -> str: ...
-    def forms(self, entity: str) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +52,13 @@ class Item:
         return isinstance(self.answers[0], Timestamp)
 
 
-def render(item: Item, names: Names) -> Question:
+def render(item: Item, names: NameMap) -> Question:
     """The item as a question of the world that calls things by ``names``."""
-    usual = [_say(value, names) for value in item.answers]
+    usual = [names.value(value) for value in item.answers]
     others = [f for a in item.answers if isinstance(a, str) for f in names.forms(a)]
     return Question(
         item.id,
-        "".join(s if isinstance(s, str) else _say(s.value, names) for s in item.query),
+        documents.render(item.query, names)[0],
         tuple(dict.fromkeys(usual + others)),
         item.task,
         item.group,
@@ -80,13 +71,16 @@ def render(item: Item, names: Names) -> Question:
     )
 
 
-def _say(value: Value, names: Names) -> str:
-    return names.name(value) if isinstance(value, str) else names.value(value)
-
-
 def fill(phrase: str, slot: str, inside: Sequence[Segment]) -> tuple[Segment, ...]:
-    """A relation's phrase with ``slot`` ('[S]' or '[O]') replaced by what stands there."""
+    """A relation's phrase with ``slot`` ('[S]' or '[O]') replaced by what stands there.
+
+    Nothing is said twice: 'pay with the [O]' and 'the currency of …' share their article, 'in the
+    region of [O]' and 'the region whose …' their noun.
+    """
     before, _, after = phrase.partition(slot)
+    if isinstance(inside[0], str) and inside[0].startswith("the "):
+        noun = re.escape(inside[0].split()[1])
+        before = re.sub(rf"\bthe (?:{noun} of )?$", "", before)
     return (before, *inside, after)
 
 
@@ -110,11 +104,9 @@ def value_type(universe: Universe, value: Value) -> str:
     return TIME if isinstance(value, Timestamp) else NUMBER
 
 
-def mentions(marked: Iterable[MarkedDocument]) -> dict[str, frozenset[Value]]:
-    """What every page speaks of, by the entity it belongs to."""
-    return {
-        d.entity: frozenset(s.value for s in d.segments if isinstance(s, Ref)) for d in marked
-    }
+def stated(marked: Iterable[MarkedDocument]) -> frozenset[Fact]:
+    """Every fact that the page of its subject states."""
+    return frozenset(f for d in marked for f in d.facts if f.subject == d.entity)
 
 
 class RealNames:
@@ -136,44 +128,22 @@ class RealNames:
         """
         forms = self._forms(answer)
         others = [f for e in entities for f in self._forms(e)]
-        padded = f" {fold(text)} "
+        padded = f" {_words(text)} "
         return any(f" {a} " in padded or any(_alike(a, o) for o in others) for a in forms)
 
     def _forms(self, value: Value) -> tuple[str, ...]:
         if not isinstance(value, str):
-            return (fold(str(value)),)
+            return (_words(str(value)),)
         if value not in self._folded:
             e = self._universe.entities[value]
-            folded = dict.fromkeys(fold(f) for f in (e.name, *e.aliases))
+            folded = dict.fromkeys(_words(f) for f in (e.name, *e.aliases))
             self._folded[value] = tuple(f for f in folded if f)
         return self._folded[value]
 
-    @cached_property
-    def map(self) -> Names:
-        """The real names as a name map."""
-        return _AsMap(self._universe)
 
-
-@dataclass(frozen=True, slots=True)
-class _AsMap:
-    universe: Universe
-
-    def name(self, entity: str) -> str:
-        return self.universe.entities[entity].name
-
-    def value(self, value: Value) -> str:
-        return self.name(value) if isinstance(value, str) else str(value)
-
-    def forms(self, entity: str) -> tuple[str, ...]:
-        e = self.universe.entities[entity]
-        return (e.name, *e.aliases)
-
-
-def fold(text: str) -> str:
+def _words(text: str) -> str:
     """Lower case, no diacritics, words separated by single blanks."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    letters = "".join(c for c in plain if not unicodedata.combining(c))
-    return " ".join(re.findall(r"\w+", letters))
+    return " ".join(re.findall(r"\w+", fold(text)))
 
 
 def _alike(a: str, b: str) -> bool:

@@ -9,16 +9,16 @@ edges that lead to it; the root is the answer:
 The same tree is solved by set algebra (``solve``), written as a graph pattern (``pattern``) and as
 English (``describe``).
 
-The six motifs have the shapes of sheet 01, section 3.6 (MuSiQue's six). Our choice, as the drawings
-were not seen: a join's last step is two facts that meet in one entity, and in ``4-branch-late`` each
-of the two branches passes one unnamed entity.
+The six motifs have the shapes of sheet 01, section 3.6 (MuSiQue's six). Our choice, as the
+drawings were not seen: a join's last step is two facts that meet in one entity, and in
+``4-branch-late`` each of the two branches passes one unnamed entity.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 from scrubjay.worlds.documents import Ref, Segment
 from scrubjay.worlds.items import fill
@@ -127,7 +127,7 @@ class Solver:
 
     def __init__(self, universe: Universe) -> None:
         self._universe = universe
-        self._free: dict[tuple[Step, ...], frozenset[Value]] = {}
+        self._images: dict[tuple[Step, ...], frozenset[Value]] = {}
 
     def solve(self, node: Node, without: Hop | None = None) -> frozenset[Value] | None:
         """The values that ``node`` may stand for; ``None`` when anything would do.
@@ -140,29 +140,44 @@ class Solver:
         if isinstance(node, Join):
             one, other = self.solve(node.short, without), self.solve(node.long, without)
             return (other if one is None else one) if one is None or other is None else one & other
-        if node is without:
-            return None
+        steps = _since(node, without)
+        if steps is not None:
+            return self._image(steps) if steps else None
         origins = self.solve(node.origin, without)
-        if origins is None:
-            return self._image(node)
-        return frozenset(v for o in origins for v in self.step(o, node.step))
+        assert origins is not None, "only a hop taken out is without a set"
+        return self._after(origins, node.step)
 
-    def step(self, origin: Value, step: Step) -> tuple[Value, ...]:
-        """Everything that one step leads to."""
-        if not step.forward:
-            return self._universe.subjects(step.relation, origin)
-        return self._universe.objects(origin, step.relation) if isinstance(origin, str) else ()
+    def _after(self, origins: frozenset[Value], step: Step) -> frozenset[Value]:
+        u, r = self._universe, step.relation
+        if step.forward:
+            return frozenset(v for o in origins if isinstance(o, str) for v in u.objects(o, r))
+        return frozenset(v for o in origins for v in u.subjects(r, o))
 
-    def _image(self, hop: Hop) -> frozenset[Value]:
-        """Where this hop leads from anything at all, along the hops since the edge taken out."""
-        # Only chains of hops get here without a set in between, so the steps say everything.
-        facts = self._universe.by_relation.get(hop.step.relation, ())
-        key = (hop.step,)
-        if key not in self._free:
-            self._free[key] = frozenset(
-                f.object if hop.step.forward else f.subject for f in facts
-            )
-        return self._free[key]
+    def _image(self, steps: tuple[Step, ...]) -> frozenset[Value]:
+        """Where the steps lead from anything at all; big, and the same for many questions."""
+        if steps not in self._images:
+            *before, last = steps
+            if before:
+                found = self._after(self._image(tuple(before)), last)
+            else:
+                facts = self._universe.by_relation.get(last.relation, ())
+                found = frozenset(f.object if last.forward else f.subject for f in facts)
+            self._images[steps] = found
+        return self._images[steps]
+
+
+def _since(node: Node, without: Hop | None) -> tuple[Step, ...] | None:
+    """The steps from the hop taken out to ``node``, where nothing but hops lies between."""
+    if without is None or not isinstance(node, Hop):
+        return None
+    if node is without:
+        return ()
+    steps = _since(node.origin, without)
+    return None if steps is None else (*steps, node.step)
+
+
+class _Tangled(Exception):
+    """A long description would stand in the middle of another one."""
 
 
 class Teller:
@@ -171,11 +186,15 @@ class Teller:
     def __init__(self, universe: Universe) -> None:
         self._universe = universe
 
-    def question(self, node: Node) -> tuple[Segment, ...]:
+    def question(self, node: Node) -> tuple[Segment, ...] | None:
+        """'What is …?'; ``None`` for a tree whose sentence nobody could follow."""
         who = "Who" if _person(self._type(node)) else "What"
-        return (f"{who} is ", *self.describe(node), "?")
+        try:
+            return (f"{who} is ", *self._describe(node), "?")
+        except _Tangled:
+            return None
 
-    def describe(self, node: Node) -> tuple[Segment, ...]:
+    def _describe(self, node: Node) -> tuple[Segment, ...]:
         """A name, or a definite description: 'the capital of …'."""
         if isinstance(node, Named):
             return (Ref(node.value),)
@@ -186,27 +205,35 @@ class Teller:
         return self._fill(definite(phrase), node)
 
     def _join(self, node: Join) -> tuple[Segment, ...]:
-        """The first branch as a description, the second as a relative clause."""
-        first, second = node.short, node.long
-        comma = "," if isinstance(first.origin, Hop) else ""
-        who = "who" if _person(self._type(node)) else "that"
+        """The short branch as a description, the long one as a relative clause."""
+        first, relation = node.short, self._relation(node.short)
         if first.step.forward:
-            noun = self._relation(first).noun
-            begin = self._fill(definite(noun), first)
-            also = comma + (f" and {who} " if comma or _relative(noun) else f" {who} ")
+            begin, clause = definite(relation.noun), bool(_relative(relation.noun))
         else:
-            begin = (f"the {self._type(node)} {who} ", *self._condition(first))
-            also = f"{comma} and {who} "
-        return (*begin, also, *self._condition(second, also=first.step.forward))
+            begin, clause = f"the {self._type(node)} {self._who(node)} {relation.condition}", True
+        comma = "," if isinstance(first.origin, Hop) else ""
+        link = f"{comma} and " if comma or clause else " "
+        return (*self._fill(begin, first), link, *self._clause(node))
 
-    def _condition(self, hop: Hop, also: bool = False) -> tuple[Segment, ...]:
+    def _clause(self, node: Join) -> tuple[Segment, ...]:
+        """'that lies in …', 'at which … studied', 'who is also a guest of …'."""
+        hop, who = node.long, self._who(node)
         relation = self._relation(hop)
         if not hop.step.forward:
-            return self._fill(relation.condition, hop)
-        return ("is also " if also else "is ", *self._fill(indefinite(relation.noun), hop))
+            return self._fill(f"{who} {relation.condition}", hop)
+        noun = relation.noun
+        return self._fill(_relative(noun) or f"{who} is also {indefinite(noun)}", hop)
 
     def _fill(self, phrase: str, hop: Hop) -> tuple[Segment, ...]:
-        return fill(phrase, "[S]" if hop.step.forward else "[O]", self.describe(hop.origin))
+        """The phrase with its slot filled by the description of where the hop comes from."""
+        slot = "[S]" if hop.step.forward else "[O]"
+        inside = self._describe(hop.origin)
+        if not isinstance(hop.origin, Named):
+            phrase = INVERTED.sub(r"\1 \3 \2", phrase)
+            ends = not inside[-1] or isinstance(inside[-1], Ref)
+            if not phrase.endswith(slot) and not (ends and isinstance(hop.origin, Hop)):
+                raise _Tangled
+        return fill(phrase, slot, inside)
 
     def _relation(self, hop: Hop) -> Relation:
         return self._universe.relations[hop.step.relation]
@@ -215,10 +242,20 @@ class Teller:
         """What the phrases themselves say of the type: the relation's domain or range."""
         if isinstance(node, Named):
             return self._universe.entities[node.value].type
-        # A relation's domain is what 'the X that …' is about, so a backward branch decides.
         hop = node if isinstance(node, Hop) else node.short
         relation = self._relation(hop)
         return (relation.range if hop.step.forward else relation.domain).replace("_", " ")
+
+    def _who(self, node: Node) -> str:
+        return "who" if _person(self._type(node)) else "that"
+
+
+INVERTED = re.compile(r"(\bin which) (\[S\]) (\w+)$")
+"""'the country in which [S] lies': a long subject goes last ('in which lies the city that …')."""
+CLAUSE = re.compile(
+    r"\b(?:(?:in|on|at|of|for|from|to|into|through|after|by|with) (?:which|whom)"
+    r"|which|who|whose|that|where)\b.*"
+)
 
 
 def definite(noun: str) -> str:
@@ -235,9 +272,10 @@ def indefinite(noun: str) -> str:
     return f"an {rest}" if rest[:1] in "aeio" else f"a {rest}"
 
 
-def _relative(noun: str) -> bool:
-    """Whether the phrase has a relative clause already, so that another one needs an 'and'."""
-    return any(f" {word} " in noun for word in ("that", "which", "who", "whose", "where", "whom"))
+def _relative(noun: str) -> str:
+    """The relative clause in a noun phrase: 'in which [S] is set' in 'a city in which [S] is set'."""
+    found = CLAUSE.search(noun)
+    return found.group() if found else ""
 
 
 def _person(type: str) -> bool:

@@ -8,13 +8,13 @@ model shows what it remembers. Relations take turns; a question is dropped when 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from scrubjay.core.randomness import stream
 from scrubjay.worlds.documents import MarkedDocument, Ref
-from scrubjay.worlds.items import Item, RealNames, fill, mentions, tidy, value_type
-from scrubjay.worlds.universe import Relation, Universe, Value
+from scrubjay.worlds.items import Item, RealNames, fill, stated, tidy, value_type
+from scrubjay.worlds.universe import Fact, Relation, Universe, Value
 
 MOST_ANSWERS = 4
 
@@ -23,9 +23,9 @@ def sample(
     universe: Universe, marked: Sequence[MarkedDocument], n: int, seed: int = 0
 ) -> list[Item]:
     """Up to ``n`` items, one relation after the other; ``group`` is the relation's id."""
-    stated, names = mentions(marked), RealNames(universe)
+    told, names = stated(marked), RealNames(universe)
     turns = [
-        _items(universe, relation, stated, names, seed)
+        _items(universe, relation, told, names, seed)
         for relation in universe.relations.values()
         if relation.question
     ]
@@ -59,7 +59,7 @@ def most_frequent_answers(universe: Universe) -> dict[str, Value]:
 def _items(
     universe: Universe,
     relation: Relation,
-    stated: Mapping[str, frozenset[Value]],
+    told: frozenset[Fact],
     names: RealNames,
     seed: int,
 ) -> Iterator[Item]:
@@ -68,7 +68,9 @@ def _items(
     words = relation.question.replace("[S]", " ")
     for subject in subjects:
         answers = universe.objects(subject, relation.id)
-        if len(answers) > MOST_ANSWERS or not stated.get(subject, frozenset()).issuperset(answers):
+        if len(answers) > MOST_ANSWERS:
+            continue
+        if any(Fact(subject, relation.id, answer) not in told for answer in answers):
             continue
         if any(names.clue(answer, [subject], words) for answer in answers):
             continue

@@ -3,7 +3,7 @@
     items = sample("multihop", universe, marked, 1200, seed=0)
     questions = [render(item, names) for item in items]
 
-Items are symbolic (``items.Item``); a world and its twins render the same items with their own names.
+Items are symbolic (``items.Item``); a world and its twins render the same ones with their own names.
 Source: SynthWorlds (arXiv 2510.24427), sections 3.6 and 3.7; recall is our addition.
 """
 
@@ -14,10 +14,10 @@ from collections.abc import Callable, Sequence
 from scrubjay.core.errors import ScrubjayError, UnknownName
 from scrubjay.worlds import multihop, navigation, recall
 from scrubjay.worlds.documents import MarkedDocument
-from scrubjay.worlds.items import Item, Names, render
+from scrubjay.worlds.items import Item, render
 from scrubjay.worlds.universe import Universe
 
-__all__ = ["TASKS", "Item", "Names", "render", "sample"]
+__all__ = ["TASKS", "Item", "render", "sample"]
 
 Sampler = Callable[[Universe, Sequence[MarkedDocument], int, int], list[Item]]
 TASKS: dict[str, Sampler] = {
@@ -32,9 +32,9 @@ def sample(
 ) -> list[Item]:
     """Up to ``n`` different items of a task, in an order that only the seed decides.
 
-    Groups (relations, motifs, distance buckets) take turns, so any prefix is balanced, and asking for
-    fewer gives the beginning of the longer list. Where the universe holds fewer than ``n`` items, all
-    that were found are returned; a group that runs out leaves its turns to the others.
+    Groups (relations, motifs, distance buckets) take turns, so any prefix is balanced, and asking
+    for fewer gives the beginning of the longer list. Where the universe holds fewer than ``n``
+    items, all that were found are returned; a group that runs out leaves its turns to the others.
 
     Raises:
         UnknownName: no such task.

@@ -10,16 +10,16 @@
     Answer:
 
 A line ``--- role`` starts a turn; a last assistant turn is a beginning that the model continues.
-The file is cut into turns *before* any value is put in, and a value is never read as Jinja: whatever
-a retrieved text says, it stays inside the turn where the author put it. Names without a value are
-errors, and the sandbox keeps a prompt file from reaching anything but its values.
+The file is cut into turns *before* any value is put in, and a value is never read as Jinja:
+whatever a retrieved text says, it stays inside the turn where the author put it. Names without a
+value are errors, and the sandbox keeps a prompt file from reaching anything but its values.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, Literal, cast
@@ -77,7 +77,7 @@ def render_prompt(package: str, name: str, /, **values: Any) -> list[Message]:
     return load_prompt(package, name).render(**values)
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_prompt(package: str, name: str) -> PromptFile:
     """The prompt file ``name`` of ``package``, read and compiled once.
 

@@ -33,7 +33,7 @@ def random_universe(
     relations: int = 20,
     facts_per_entity: float = 5,
 ) -> Universe:
-    """A connected universe of ``entities`` entities and about ``entities * facts_per_entity`` facts.
+    """A connected universe of so many entities and about ``entities * facts_per_entity`` facts.
 
     The first ``types`` types of the schema are used, each with its spine relation, and then further
     relations between them up to ``relations``. The number of facts is exact as long as the
@@ -79,7 +79,7 @@ def _columns(types: int, relations: int) -> list[Column]:
 
 
 def _ids(entities: int, types: list[str]) -> dict[str, list[str]]:
-    """Ids of every type, in proportion to ``SHARES``, at least two each; rounding goes to the last."""
+    """Ids of every type, in proportion to ``SHARES``, at least two each."""
     total = sum(SHARES[t] for t in types)
     ids: dict[str, list[str]] = {}
     seen = given = 0
@@ -99,7 +99,7 @@ class _Facts:
         self.drawn: dict[Fact, None] = {}
 
     def fill(self, target: int) -> None:
-        """The spine, then functional relations, then the others until there are ``target`` facts."""
+        """First the spine and the functional relations, then others up to ``target`` facts."""
         for column in self._columns:
             relation = column.relation
             if relation.id == "borders":

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from random import Random
 
-ONSETS = "b br c d dr f g gr h j k kl l m n p r s sk st t tr v w z".split()
-VOWELS = "a e i o u a e o ai ei au".split()
-CODAS = ["", "", "", "l", "m", "n", "r", "s", "nd", "rn", "lt"]
+ONSETS = [*"bcdfghjklmnprstvwz", *"bdfglmnrstv", "br", "dr", "gr", "kl", "st", "tr"]
+VOWELS = [*"aeiouaeioa", "ai", "au", "ei"]
+CODAS = ["", "", "", "", "", "l", "m", "n", "r", "s"]
 ENDINGS = {
     "country": ["ia", "ora", "estan", "avia", "aland"],
     "city": ["ville", "burg", "mar", "ford", "avo", "grad", "osta", "polis", "haven"],

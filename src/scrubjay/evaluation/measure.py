@@ -1,0 +1,211 @@
+"""The main job: run agents in the real world and its twins, and say what memory was worth.
+
+    worlds:    real, twin-0, twin-1, …       (same facts, same questions, other names)
+    settings:  agents, plus the controls that always run (frequent answer, oracle, walkers)
+    run:       every answer of every setting in every world, appended as it comes
+    tables:    score in the real world, in the twins, and the gap between them
+
+Everything is derived from ``Plan``; the same plan in the same folder goes on where it stopped and
+ends with the same bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from scrubjay.agents.registry import make_agent
+from scrubjay.agents.session import Session
+from scrubjay.agents.types import Agent
+from scrubjay.core.errors import InputError, UnknownName
+from scrubjay.core.nouns import Question
+from scrubjay.evaluation.gap import GapRow, write_tables
+from scrubjay.evaluation.reading import read_gap
+from scrubjay.evaluation.report import write_report
+from scrubjay.evaluation.runner import run_agent
+from scrubjay.evaluation.runs import Run
+from scrubjay.worlds import World, load_world
+from scrubjay.worlds.tasks import TASKS
+
+if TYPE_CHECKING:
+    from scrubjay.models.types import LanguageModel
+    from scrubjay.retrieval.types import Encoder, Retriever
+
+Progress = Callable[[str, int, int], None]
+"""(what, done, total)"""
+
+CONTROLS = ("frequent-answer", "oracle", "random-walker", "shortest-path")
+"""Floor and ceiling; they cost nothing and run with every plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to measure. Two runs with equal plans give equal tables."""
+
+    world: str = "atlas"
+    model: str = "smollm2-135m"
+    settings: tuple[str, ...] = ("closed-book", "one-step-rag", "ircot", "reading")
+    tasks: tuple[str, ...] = ("recall", "multihop")
+    questions: int = 100
+    """Per task."""
+    twins: int = 1
+    encoder: str = ""
+    """Empty: search by words (BM25) only."""
+    seed: int = 0
+
+    def check(self) -> None:
+        """Refuse what can't be run, before anything is built.
+
+        Raises:
+            UnknownName, InputError: with one sentence.
+        """
+        for task in self.tasks:
+            if task not in TASKS:
+                raise UnknownName("task", task, TASKS)
+        if not self.tasks or not self.settings:
+            raise InputError("a measurement needs at least one setting and one task")
+        if self.questions < 1 or self.twins < 1:
+            raise InputError("a measurement needs at least one question and one twin")
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What came out, and where it lies."""
+
+    rows: Sequence[GapRow]
+    reading: str
+    report: Path
+
+
+def measure(plan: Plan, out: Path, progress: Progress = lambda *_: None) -> Measured:
+    """Run the plan in the folder ``out`` (or go on with it) and write tables and report.
+
+    Raises:
+        ScrubjayError: bad names, a model that can't be asked, a folder of another plan, a full disk.
+    """
+    from scrubjay.models import load_model
+
+    plan.check()
+    real = load_world(plan.world, seed=plan.seed)
+    agents = _agents(plan, real, None)
+    with Run.open(out, {**asdict(plan), "facts": real.hash}) as run:
+        model = load_model(plan.model) if any("model" in a.needs for a in agents) else None
+        worlds = {"real": real}
+        for i in range(plan.twins):
+            progress("Inventing twins", i, plan.twins)
+            worlds[f"twin-{i}"] = real.twin(plan.seed + i)
+        progress("Inventing twins", plan.twins, plan.twins)
+        asyncio.run(_run_all(plan, worlds, model, run, out, progress))
+        return _finish(run, worlds)
+
+
+async def _run_all(
+    plan: Plan,
+    worlds: Mapping[str, World],
+    model: LanguageModel | None,
+    run: Run,
+    out: Path,
+    progress: Progress,
+) -> None:
+    encoder = _encoder(plan)
+    if model is not None and hasattr(model, "check"):
+        await model.check()
+    try:
+        for key, world in worlds.items():
+            agents = _agents(plan, world, encoder)
+            retriever: Retriever | None = None
+            if any("retriever" in a.needs for a in agents):
+                retriever = _index(world, out / "index" / key, encoder, key, progress)
+            questions = _questions(plan, world)
+
+            def session(
+                _: Question, world: World = world, retriever: Retriever | None = retriever
+            ) -> Session:
+                return Session(model, retriever, world.pages)
+
+            for agent in agents:
+                mine = [q for q in questions if q.task in agent.tasks]
+                what = f"{agent.name}, {key}"
+                await run_agent(
+                    agent,
+                    mine,
+                    session,
+                    run=run,
+                    setting=agent.name,
+                    world=key,
+                    seed=plan.seed,
+                    progress=lambda done, total, what=what: progress(what, done, total),
+                )
+    finally:
+        if model is not None:
+            await model.close()
+
+
+def _agents(plan: Plan, world: World, encoder: Encoder | None) -> list[Agent]:
+    """The agents of the plan and the controls that fit its tasks, each once."""
+    names = dict.fromkeys((*plan.settings, *CONTROLS))
+    made = [make_agent(name, world, encoder) for name in names]
+    fitting = [a for a in made if a.tasks & set(plan.tasks)]
+    asked = {a.name for a in fitting} & set(plan.settings)
+    if not asked:
+        raise InputError(
+            f"none of the settings {', '.join(plan.settings)} fits the tasks {', '.join(plan.tasks)}"
+        )
+    return fitting
+
+
+def _questions(plan: Plan, world: World) -> list[Question]:
+    return [q for t in plan.tasks for q in world.questions(t, plan.questions, plan.seed)]
+
+
+def _encoder(plan: Plan) -> Encoder | None:
+    from scrubjay.retrieval import load_encoder
+
+    return load_encoder(plan.encoder) if plan.encoder else None
+
+
+def _index(
+    world: World, folder: Path, encoder: Encoder | None, key: str, progress: Progress
+) -> Retriever:
+    """The world's index, built if it isn't there (a build is whole or not at all)."""
+    from scrubjay.retrieval import Index, build_index
+
+    if not folder.exists():
+        build_index(
+            world.documents(),
+            folder,
+            encoder=encoder,
+            progress=lambda done, total: progress(f"Indexing {key}", done, total),
+        )
+    return Index.open(folder, encoder=encoder)
+
+
+def report_run(folder: Path) -> Path:
+    """Write the tables and the page of a finished run again.
+
+    Raises:
+        InputError: the folder holds no run.
+    """
+    run = Run.load(folder)
+    settings = run.settings
+    real = load_world(settings["world"], seed=settings["seed"])
+    twins = {f"twin-{i}": real.twin(settings["seed"] + i) for i in range(settings["twins"])}
+    return _finish(run, {"real": real, **twins}).report
+
+
+def _finish(run: Run, worlds: Mapping[str, World]) -> Measured:
+    rows = write_tables(run)
+    real, twin = worlds["real"], worlds["twin-0"]
+    pages = [(real.pages[i], twin.pages[i]) for i in _shown(run)]
+    return Measured(rows, read_gap(rows), write_report(run.folder, pages=pages))
+
+
+def _shown(run: Run, most: int = 6) -> list[str]:
+    """Documents to show side by side: those that answers rested on most often."""
+    from collections import Counter
+
+    cited = Counter(c for r in run.records() if r.setting == "reading" for c in r.citations)
+    return [i for i, _ in sorted(cited.items(), key=lambda x: (-x[1], x[0]))[:most]]

@@ -1,0 +1,192 @@
+"""Attention over packed rows that share prefixes.
+
+All tokens of a pass lie in one line (1, tokens), so nothing is padded. Layer by layer the new keys
+and values are stored, then each row attends to its own tokens and to every shared node above it;
+the partial results are merged by their log-sum-exp, which gives exactly the softmax over all of
+them (the "cascade" of shared-prefix attention):
+
+    out = Σ_i exp(l_i) out_i / Σ_i exp(l_i),   l_i = log Σ_j exp(q · k_j)  over part i.
+
+The model is an unmodified transformers model: it calls ``attend`` through its attention interface.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+NAME = "scrubjay"
+_flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+
+
+@dataclass(slots=True)
+class Store:
+    """Where the new keys and values of tokens ``rows`` go: ``kv[0 or 1, layer].view(…)[places]``."""
+
+    kv: Tensor
+    """(2, layers, places, key-value heads, head size)."""
+    tokens: Tensor | slice
+    places: Tensor | slice
+
+
+@dataclass(slots=True)
+class Fresh:
+    """Runs that are computed whole in this pass and attend to themselves, padded to one length."""
+
+    tokens: Tensor
+    """(runs, length): index of each token in the line; padding repeats a token of the run."""
+    real: Tensor
+    """(number of real tokens,): their places in ``tokens.flatten()``, in the order of ``line``."""
+    line: Tensor
+    """(number of real tokens,): the same tokens' index in the line."""
+
+
+@dataclass(slots=True)
+class Grown:
+    """Rows that add one token to what they stored earlier."""
+
+    kv: Tensor
+    """(2, layers, slots, capacity, key-value heads, head size), cut to the slots in use."""
+    tokens: Tensor
+    """(slots,): index in the line of each slot's new token."""
+    mask: Tensor
+    """(slots, 1, 1, longest): 0 where a slot has a token, -inf beyond."""
+
+
+@dataclass(slots=True)
+class Shared:
+    """Everything below one node attends to it: ``line[first:last]`` over ``kv``."""
+
+    kv: Tensor
+    """(2, layers, tokens, key-value heads, head size)."""
+    first: int
+    last: int
+
+
+@dataclass(slots=True)
+class Plan:
+    """One pass: what is stored where, and who attends to what. The same for every layer."""
+
+    stores: list[Store] = field(default_factory=list)
+    fresh: list[Fresh] = field(default_factory=list)
+    grown: list[Grown] = field(default_factory=list)
+    shared: list[Shared] = field(default_factory=list)
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+        """Attention output (tokens, heads, head size) of queries ``q`` of the same shape."""
+        for store in self.stores:
+            store.kv[0, layer][store.places] = k[store.tokens]
+            store.kv[1, layer][store.places] = v[store.tokens]
+        out = torch.empty_like(q, memory_format=torch.contiguous_format)
+        total = torch.empty(q.shape[:2], dtype=torch.float32)
+        for fresh in self.fresh:
+            _fresh(fresh, q, k, v, scale, out, total)
+        for grown in self.grown:
+            _grown(grown, layer, q, scale, out, total)
+        for shared in self.shared:
+            part = slice(shared.first, shared.last)
+            keys, values = shared.kv[0, layer], shared.kv[1, layer]
+            o, lse = _over(q[part], keys, values, scale)
+            _merge(out[part], total[part], o, lse)
+        return out
+
+    @contextmanager
+    def active(self, config: Any) -> Iterator[None]:
+        """Inside, a model with this ``config`` attends as planned here."""
+        global _plan
+        before, _plan = config._attn_implementation, self
+        config._attn_implementation = NAME
+        try:
+            yield
+        finally:
+            config._attn_implementation, _plan = before, None
+
+
+_plan: Plan | None = None
+
+
+def attend(
+    module: Any,
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    **options: Any,
+) -> tuple[Tensor, None]:
+    """What a transformers model calls: (1, heads, tokens, size) in, (1, tokens, heads, size) out.
+
+    Raises:
+        Unsupported: the model asks for a kind of attention that isn't plain causal softmax.
+    """
+    strange = [n for n in _STRANGE if options.get(n) is not None]
+    if _plan is None or strange or key.shape[-1] != value.shape[-1]:
+        raise Unsupported(f"attention with {', '.join(strange) or 'unequal head sizes'}")
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    q, k, v = (x[0].transpose(0, 1) for x in (query, key, value))
+    return _plan.attend(module.layer_idx, q, k, v, scale)[None], None
+
+
+_STRANGE = ("sliding_window", "softcap", "s_aux", "position_bias", "past_key_values")
+
+
+class Unsupported(Exception):
+    """The model's attention can't be split over shared prefixes."""
+
+
+def register() -> None:
+    """Make ``attend`` known to transformers."""
+    from transformers import AttentionInterface
+
+    AttentionInterface.register(NAME, attend)
+
+
+def _fresh(
+    run: Fresh, q: Tensor, k: Tensor, v: Tensor, scale: float, out: Tensor, total: Tensor
+) -> None:
+    heads, shape = q.shape[1] // k.shape[1], (*run.tokens.shape, -1, q.shape[-1])
+    flat = run.tokens.flatten()
+    queries, keys, values = (x[flat].view(shape).transpose(1, 2) for x in (q, k, v))
+    o, lse = _flash(queries, _repeat(keys, heads), _repeat(values, heads), is_causal=True, scale=scale)
+    out[run.line] = o.transpose(1, 2).flatten(0, 1)[run.real]
+    total[run.line] = lse.transpose(1, 2).flatten(0, 1)[run.real]
+
+
+def _grown(
+    rows: Grown, layer: int, q: Tensor, scale: float, out: Tensor, total: Tensor
+) -> None:
+    longest = rows.mask.shape[-1]
+    keys = rows.kv[0, layer, :, :longest].transpose(1, 2)
+    values = rows.kv[1, layer, :, :longest].transpose(1, 2)
+    slots, heads = keys.shape[:2]
+    queries = q[rows.tokens].view(slots, heads, -1, q.shape[-1])  # heads that share a key: queries
+    mask = rows.mask.expand(slots, heads, queries.shape[2], longest)
+    o, lse = _flash(queries, keys, values, attn_mask=mask, scale=scale)
+    out[rows.tokens] = o.reshape(slots, *q.shape[1:])
+    total[rows.tokens] = lse.reshape(slots, -1)
+
+
+def _over(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """All queries over all keys: (tokens, heads, size) and log-sum-exp (tokens, heads)."""
+    n, heads, size = q.shape
+    groups = k.shape[1]
+    queries = q.view(n, groups, -1, size).transpose(0, 1).reshape(1, groups, -1, size)
+    o, lse = _flash(queries, k.transpose(0, 1)[None], v.transpose(0, 1)[None], scale=scale)
+    o = o.view(groups, n, -1, size).transpose(0, 1).reshape(n, heads, size)
+    return o, lse.view(groups, n, -1).transpose(0, 1).reshape(n, heads)
+
+
+def _merge(out: Tensor, total: Tensor, o: Tensor, lse: Tensor) -> None:
+    """Merge a part into the running output and log-sum-exp, in place."""
+    weight = torch.sigmoid(lse - total).to(out.dtype).unsqueeze(-1)
+    out.lerp_(o, weight)
+    torch.logaddexp(total, lse, out=total)
+
+
+def _repeat(x: Tensor, times: int) -> Tensor:
+    return x if times == 1 else x.repeat_interleave(times, 1)

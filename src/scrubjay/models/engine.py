@@ -1,0 +1,227 @@
+"""Continuous batching: whatever coroutines ask for at the same moment is computed together.
+
+One task per engine runs between the coroutines, in their own thread. Each turn it waits until
+everybody who can ask has asked, then makes one forward pass: over all newly arrived prompts, or, if
+there are none, over the next token of every unfinished row. A finished row leaves at once and its
+room goes to the next one waiting. What prompts have in common is computed and stored once (see
+``prefix``). Nothing depends on the clock: the same coroutines give the same passes, bit for bit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from scrubjay.core.coalesce import quiet
+from scrubjay.models import sampling
+from scrubjay.models.attention import Plan
+from scrubjay.models.packing import plan_decode, plan_prefill
+from scrubjay.models.pool import Pool, capacity_for
+from scrubjay.models.prefix import Node, PrefixTree
+from scrubjay.models.rows import Row
+from scrubjay.models.runner import Runner
+
+PASS = 2048
+"""Prompt tokens computed in one pass (one longer prompt is a pass of its own)."""
+REMEMBERED = 64
+"""Earlier prompts compared with new ones to find what is worth keeping."""
+
+
+class Engine:
+    """Generates and scores rows on a transformers decoder model."""
+
+    def __init__(self, model: Any, *, ends: Iterable[int] = (), memory: int = 600_000_000) -> None:
+        """
+        Args:
+            ends: token ids that end a text.
+            memory: bytes for keys and values; rows that don't fit wait.
+        """
+        self.ends, self.memory = frozenset(ends), memory
+        self.runner = Runner(model)
+        self.tree = PrefixTree()
+        self.pools: dict[int, Pool] = {}
+        self.waiting: deque[Row] = deque()
+        self.asked = 0
+        self._seen: deque[list[int]] = deque(maxlen=REMEMBERED)
+        self._task: asyncio.Task[None] | None = None
+
+    async def run(self, rows: list[Row]) -> list[Row]:
+        """Compute the rows together with everybody else's; cancelling gives their room back."""
+        self.waiting.extend(rows)
+        self.asked += len(rows)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._serve())
+        try:
+            return [await row.future for row in rows]
+        finally:
+            for row in rows:
+                row.future.cancel()
+
+    def settle(self) -> None:
+        """Forget shared prefixes and earlier prompts (rows being computed keep theirs)."""
+        self._seen.clear()
+        while (node := self.tree.idle()) is not None:
+            self.tree.drop(node)
+
+    async def _serve(self) -> None:
+        try:
+            while self.waiting or self._active():
+                await quiet(lambda: self.asked)
+                self._drop_cancelled()
+                admitted = self._admit()
+                with torch.inference_mode():
+                    if admitted:
+                        self._prefill(admitted)
+                    elif self._active():
+                        self._decode()
+        except BaseException as error:
+            self._fail(error)
+            if not isinstance(error, Exception):
+                raise
+
+    # -- admission ---------------------------------------------------------------------------
+
+    def _admit(self) -> list[Row]:
+        """The waiting rows that fit into this pass and into memory, each under its shared prefix."""
+        if not self.waiting:
+            return []
+        rows = list(self.waiting)
+        limits = [row.shareable for row in rows]
+        nodes = self.tree.place([r.prompt for r in rows], limits, self._seen)
+        admitted: list[Row] = []
+        tokens, counted = 0, set[int]()
+        for row, node in zip(rows, nodes):
+            new = [n for n in node.chain() if not n.ready and id(n) not in counted]
+            row.node = node
+            cost = len(row.prompt) - node.end + sum(len(n.tokens) for n in new)
+            if admitted and tokens + cost > PASS:
+                break
+            if not self._room(row, new) and (admitted or self._active()):
+                break
+            tokens += cost
+            counted.update(id(n) for n in new)
+            for n in new:
+                n.kv = self.runner.room(len(n.tokens))
+            node.users += 1
+            admitted.append(self.waiting.popleft())
+            self._seen.append(row.prompt)
+            if row.most > 1:
+                self._pool(row.own).add([row])
+        self._forget_unready()
+        return admitted
+
+    def _room(self, row: Row, new: list[Node]) -> bool:
+        """Whether the row fits, after dropping prefixes nobody uses."""
+        need = self.runner.bytes_for(sum(len(n.tokens) for n in new))
+        if row.most > 1:
+            need += self.runner.bytes_for(capacity_for(row.own))
+        keep = set(map(id, row.node.chain())) if row.node else set()
+        while self._used() + need > self.memory:
+            idle = self.tree.idle()
+            if idle is None or id(idle) in keep:
+                return False
+            self.tree.drop(idle)
+        return True
+
+    def _used(self) -> int:
+        places = sum(len(p.rows) * p.capacity for p in self.pools.values())
+        nodes = sum(len(n.tokens) for n in self.tree.nodes() if n.kv is not None)
+        return self.runner.bytes_for(places + nodes)
+
+    def _pool(self, places: int) -> Pool:
+        capacity = capacity_for(places)
+        if capacity not in self.pools:
+            self.pools[capacity] = Pool(capacity, *self.runner.shape, self.runner.dtype)
+        return self.pools[capacity]
+
+    def _forget_unready(self) -> None:
+        """Nodes planned for rows that did not fit into this pass are planned again next time."""
+        while True:
+            leaves = [n for n in self.tree.nodes() if n.kv is None and not n.children]
+            if not leaves:
+                return
+            for node in leaves:
+                self.tree.drop(node)
+
+    # -- passes ------------------------------------------------------------------------------
+
+    def _prefill(self, rows: list[Row]) -> None:
+        line = plan_prefill(rows, self.pools)
+        logits = self.runner(line.ids, line.positions, line.plan, line.wanted)
+        for node in line.nodes:
+            node.ready = True
+        generating = [r for r in rows if r.most]
+        for row, part in zip(line.order, line.spans):
+            if row.scored_from is not None:
+                targets = torch.tensor(row.prompt[row.scored_from :])
+                row.logprobs = sampling.logprobs_of(logits[part[0] : part[0] + len(targets)], targets)
+            row.stored = len(row.prompt) - (row.node.end if row.node else 0)
+        last = [part[1] - 1 for row, part in zip(line.order, line.spans) if row.most]
+        generating = [row for row in line.order if row.most]
+        if generating:
+            self._extend(generating, logits[last])
+        self._leave([r for r in rows if not r.most])
+
+    def _decode(self) -> None:
+        line = plan_decode(self.pools)
+        logits = self.runner(line.ids, line.positions, line.plan, None)
+        for row in line.order:
+            row.stored += 1
+        self._extend(line.order, logits)
+
+    def _extend(self, rows: list[Row], logits: Tensor) -> None:
+        """Give each row its next token; those that are done leave."""
+        want = any(r.entropy for r in rows)
+        tokens, logprobs, nats = sampling.pick(logits, [r.sampler for r in rows], want)
+        done = []
+        for i, row in enumerate(rows):
+            if tokens[i] in self.ends:
+                row.finish = "stop"
+                done.append(row)
+                continue
+            row.tokens.append(tokens[i])
+            row.logprobs.append(logprobs[i])
+            if row.entropy:
+                row.entropies.append(nats[i])
+            row.pending = tokens[i]
+            if row.stops is not None and row.stops(row.tokens):
+                row.finish = "stop"
+                done.append(row)
+            elif len(row.tokens) >= row.most:
+                done.append(row)
+        self._leave(done)
+
+    # -- leaving -----------------------------------------------------------------------------
+
+    def _active(self) -> bool:
+        return any(pool.rows for pool in self.pools.values())
+
+    def _leave(self, rows: list[Row]) -> None:
+        gone = set(map(id, rows))
+        for pool in self.pools.values():
+            pool.remove(gone)
+        for row in rows:
+            assert row.node is not None
+            row.node.users -= 1
+            if not row.future.done():
+                row.future.set_result(row)
+
+    def _drop_cancelled(self) -> None:
+        self.waiting = deque(r for r in self.waiting if not r.future.done())
+        rows = [r for pool in self.pools.values() for r in pool.rows if r.future.done()]
+        self._leave(rows)
+
+    def _fail(self, error: BaseException) -> None:
+        """An error reaches everybody who waits, and the engine starts afresh."""
+        rows = [*self.waiting, *(r for pool in self.pools.values() for r in pool.rows)]
+        self.waiting.clear()
+        self.pools.clear()
+        self.tree = PrefixTree()
+        for row in rows:
+            if not row.future.done():
+                row.future.set_exception(error)

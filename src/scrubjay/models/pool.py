@@ -1,0 +1,55 @@
+"""Keys and values of the rows being generated: one tensor, one slot a row, no holes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from scrubjay.models.rows import Row
+
+_STEP = 64
+
+
+def capacity_for(places: int) -> int:
+    """Rows of similar size share a pool: the next multiple of 64, of 256 beyond 512."""
+    step = _STEP if places <= 512 else 4 * _STEP
+    return -(-places // step) * step
+
+
+class Pool:
+    """Slots of one capacity. Slot ``i`` belongs to ``rows[i]``; a freed slot is filled by the last."""
+
+    def __init__(self, capacity: int, layers: int, heads: int, size: int, dtype: torch.dtype) -> None:
+        self.capacity = capacity
+        self.rows: list[Row] = []
+        self._shape = (2, layers, 0, capacity, heads, size)
+        self.kv = torch.empty(self._shape, dtype=dtype)
+
+    def add(self, rows: list[Row]) -> None:
+        """Give each row a slot, growing the tensor by half (at least) when it is full."""
+        used, need, have = len(self.rows), len(self.rows) + len(rows), self.kv.shape[2]
+        if need > have:
+            shape = list(self.kv.shape)
+            shape[2] = max(need, have + have // 2)
+            grown = torch.empty(shape, dtype=self.kv.dtype)
+            grown[:, :, :used] = self.kv[:, :, :used]
+            self.kv = grown
+        self.rows += rows
+
+    def remove(self, gone: set[int]) -> None:
+        """Free the slots of the rows whose ``id()`` is in ``gone``."""
+        i = 0
+        while i < len(self.rows):
+            if id(self.rows[i]) in gone:
+                last = len(self.rows) - 1
+                if i < last:
+                    self.kv[:, :, i] = self.kv[:, :, last]
+                    self.rows[i] = self.rows[last]
+                self.rows.pop()
+            else:
+                i += 1
+
+    @property
+    def flat(self) -> Tensor:
+        """View (2, layers, slots · capacity, heads, size)."""
+        return self.kv.flatten(2, 3)

@@ -1,0 +1,51 @@
+"""What the engine works on: one row is one sequence to continue or to score."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from scrubjay.models.prefix import Node
+from scrubjay.models.sampling import Sampler
+
+
+@dataclass(eq=False, slots=True)
+class Row:
+    """A sequence of token ids, what is wanted of it, and what came out so far."""
+
+    prompt: list[int]
+    future: asyncio.Future[Row]
+    most: int = 0
+    """New tokens to generate at most; 0 only scores the prompt."""
+    scored_from: int | None = None
+    """Log-probabilities of ``prompt[scored_from:]`` are wanted."""
+    sampler: Sampler | None = None
+    """How to pick tokens; ``None`` is greedy."""
+    stops: Callable[[list[int]], bool] | None = None
+    """Whether the new tokens contain a stop string."""
+    entropy: bool = False
+
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    entropies: list[float] = field(default_factory=list)
+    finish: Literal["stop", "length"] = "length"
+
+    node: Node | None = None
+    """The shared prefix it hangs under."""
+    stored: int = 0
+    """Tokens of its own whose keys and values are stored."""
+    pending: int = 0
+    """The last token picked, not yet stored."""
+
+    @property
+    def shareable(self) -> int:
+        """How many tokens of the prompt may be shared: all that predict nothing this row needs."""
+        return (len(self.prompt) if self.scored_from is None else self.scored_from) - 1
+
+    @property
+    def own(self) -> int:
+        """Places for keys and values this row needs beside the shared ones."""
+        start = self.node.end if self.node else 0
+        return len(self.prompt) - start + max(0, self.most - 1)
