@@ -30,6 +30,8 @@ from scrubjay.core.trace import (
 from scrubjay.models.types import Choice, Completion, LanguageModel, Message, Prompt, Want
 from scrubjay.models.types import Scored as ScoredText
 from scrubjay.retrieval.types import Retriever
+from scrubjay.worlds.hitting import PageGraph
+from scrubjay.worlds.navigation import NavEnv, Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ class Session:
     model: LanguageModel | None = None
     retriever: Retriever | None = None
     pages: Mapping[str, Passage] = field(default_factory=dict)
-    """Documents by id: what can be opened and navigated."""
+    """Documents by id: what can be opened."""
+    graph: PageGraph | None = None
+    """The links between them: what can be navigated."""
     budget: Budget = Budget()
     seed: int = 0
     trace: Trace = field(default_factory=Trace)
@@ -181,14 +185,39 @@ class Session:
         self._add(Read(tuple(p.id for p in found), tuple(p.title for p in found)))
         return found
 
-    def moved(self, step: Moved) -> None:
-        """Record a move; it counts against ``budget.moves``.
+    def walk(self, start: str, goal: str) -> NavEnv:
+        """A walk over the pages; make its steps with ``click`` and ``back`` of this session.
 
         Raises:
-            BudgetExceeded: before it is recorded, when moves or seconds are used up.
+            ScrubjayError: the session has no pages to walk, or lacks the two that are named.
+        """
+        if self.graph is None:
+            raise ScrubjayError("this agent walks from page to page, but the session has no pages")
+        return NavEnv(self.graph, start, goal)
+
+    def click(self, walk: NavEnv, link: int) -> Observation:
+        """Follow a link of the page, by its position.
+
+        Raises:
+            BudgetExceeded: before the step, when moves or seconds are used up.
         """
         self._check("moves", "seconds")
-        self._add(step)
+        origin = walk.path[-1]
+        seen = walk.click(link)
+        self._add(Moved("click", origin, seen.page, not seen.error, cost=Cost(moves=1)))
+        return seen
+
+    def back(self, walk: NavEnv) -> Observation:
+        """Return to the page before.
+
+        Raises:
+            BudgetExceeded: before the step, when moves or seconds are used up.
+        """
+        self._check("moves", "seconds")
+        origin = walk.path[-1]
+        seen = walk.back()
+        self._add(Moved("back", origin, seen.page, not seen.error, cost=Cost(moves=1)))
+        return seen
 
     def note(self, text: str) -> None:
         """Leave a remark in the trace."""

@@ -127,11 +127,12 @@ class JsonLines:
             DiskError: the disk is full; the file is as it was before the call.
         """
         raw = "".join(dump_json(record) + "\n" for record in records).encode()
-        with disk_errors(self.path), open(self.path, "ab") as file:
-            before = file.tell()
+        # Unbuffered: a buffer would be written once more on closing, after the file was cut back.
+        with disk_errors(self.path), open(self.path, "ab", buffering=0) as file:
+            before, rest = file.tell(), memoryview(raw)
             try:
-                file.write(raw)
-                file.flush()
+                while rest:
+                    rest = rest[file.write(rest) :]
                 os.fsync(file.fileno())
             except OSError:
                 os.truncate(self.path, before)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         reduction_table,
         write_tables,
     )
-    from scrubjay.evaluation.navigation import navigation_scores, shortest_path
+    from scrubjay.evaluation.navigation import navigation_scores
     from scrubjay.evaluation.ranking import Rank, rank, ranking_scores
     from scrubjay.evaluation.reading import read_gap
     from scrubjay.evaluation.report import write_report
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _HOME = {
     "gap": "EffectRow GapRow GroupRow ReductionRow decomposition gap_table group_table "
     "reduction_table write_tables",
-    "navigation": "navigation_scores shortest_path",
+    "navigation": "navigation_scores",
     "ranking": "Rank rank ranking_scores",
     "report": "write_report",
     "retrieval": "recall_at_k retrieval_scores",
@@ -86,7 +86,6 @@ __all__ = [
     "run_agent",
     "score",
     "score_time",
-    "shortest_path",
     "write_report",
     "write_tables",
 ]

@@ -12,6 +12,7 @@ ends with the same bytes.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from scrubjay.evaluation.report import write_report
 from scrubjay.evaluation.runner import run_agent
 from scrubjay.evaluation.runs import Run
 from scrubjay.worlds import World, load_world
+from scrubjay.worlds.hitting import PageGraph
 from scrubjay.worlds.tasks import TASKS
 
 if TYPE_CHECKING:
@@ -120,11 +122,9 @@ async def _run_all(
             if any("retriever" in a.needs for a in agents):
                 retriever = _index(world, out / "index" / key, encoder, key, progress)
             questions = _questions(plan, world)
+            graph = PageGraph.from_pages(world.pages)
 
-            def session(
-                _: Question, world: World = world, retriever: Retriever | None = retriever
-            ) -> Session:
-                return Session(model, retriever, world.pages)
+            sessions = partial(Session, model, retriever, world.pages, graph)
 
             for agent in agents:
                 mine = [q for q in questions if q.task in agent.tasks]
@@ -132,7 +132,7 @@ async def _run_all(
                 await run_agent(
                     agent,
                     mine,
-                    session,
+                    lambda _, new=sessions: new(),
                     run=run,
                     setting=agent.name,
                     world=key,

@@ -2,25 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from scrubjay.core.nouns import Passage
 from scrubjay.core.trace import Moved, Trace
-
-
-def shortest_path(pages: Mapping[str, Passage], start: str, goal: str) -> int | None:
-    """Number of clicks from ``start`` to ``goal`` at best; None if there is no way."""
-    steps, queue = {start: 0}, deque([start])
-    while queue:
-        here = queue.popleft()
-        if here == goal:
-            return steps[here]
-        for link in pages[here].links if here in pages else ():
-            if link.target not in steps:
-                steps[link.target] = steps[here] + 1
-                queue.append(link.target)
-    return None
 
 
 def moves_made(trace: Trace, path: Sequence[str]) -> int:
@@ -33,10 +17,10 @@ def navigation_scores(
 ) -> dict[str, float]:
     """``success`` (0 or 1) and ``steps``; for a success also ``steps_over_shortest`` (1 is best).
 
-    ``shortest`` is the length of the shortest path, None or 0 when there is none to compare with.
+    ``shortest`` is the length of the shortest path, None when it is not known.
     """
     reached = goal in path
     scores = {"success": float(reached), "steps": float(steps)}
-    if reached and shortest:
+    if reached and shortest is not None and shortest > 0:
         scores["steps_over_shortest"] = steps / shortest
     return scores

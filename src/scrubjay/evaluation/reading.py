@@ -15,6 +15,7 @@ from scrubjay.evaluation.scoring import main_metric
 NEAR = 0.03
 """How far from the floor a twin may score and still be called 'at' it (sheet, section 6)."""
 
+_INTERVAL = "95 % interval "
 _TASKS = {
     "recall": "single-fact questions",
     "multihop": "multi-hop questions",
@@ -38,15 +39,20 @@ def read_gap(rows: Sequence[GapRow], reductions: Iterable[ReductionRow] = ()) ->
     ``reductions`` add, setting by setting, how much of the base setting's gap is closed, with its
     interval; without them only the gaps themselves are told.
     """
+    return " ".join(task_readings(rows, reductions)) or (
+        "Nothing can be read yet: no setting has answers in both the real world and a twin."
+    )
+
+
+def task_readings(rows: Sequence[GapRow], reductions: Iterable[ReductionRow] = ()) -> list[str]:
+    """The sentences of ``read_gap``, one text per task."""
     main = [r for r in rows if r.metric == main_metric(r.task)]
     closed = {(r.setting, r.task): r for r in reductions if r.metric == main_metric(r.task)}
     told = [
         _task({r.setting: r for r in main if r.task == task}, task, closed)
         for task in sorted({r.task for r in main}, key=task_order)
     ]
-    return " ".join(t for t in told if t) or (
-        "Nothing can be read yet: no setting has answers in both the real world and a twin."
-    )
+    return [t for t in told if t]
 
 
 def _task(
@@ -62,7 +68,10 @@ def _task(
     if not told:
         return ""
     n = max(r.n for r in rows.values())
-    return f"On {_TASKS.get(task, task)} ({n} in each world), " + " ".join(told)
+    # The first interval says what it is; the others are as short as can be.
+    text = f"On {_TASKS.get(task, task)} ({n} in each world), " + " ".join(told)
+    first, found, rest = text.partition(_INTERVAL)
+    return first + found + rest.replace(_INTERVAL, "")
 
 
 def _base(row: GapRow, floor: GapRow | None) -> str:
@@ -128,7 +137,7 @@ def _side(row: GapRow | ReductionRow) -> int:
 def _interval(row: GapRow | ReductionRow) -> str:
     if row.low is None or row.high is None:
         return "a single item, no interval"
-    return f"95 % interval {points(row.low)} to {points(row.high)}"
+    return f"{_INTERVAL}{points(row.low)} to {points(row.high)}"
 
 
 def _how(setting: str) -> str:

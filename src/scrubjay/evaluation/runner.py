@@ -149,7 +149,7 @@ def _record(
         text=question.text,
         gold=question.answers,
         prediction=answer.text,
-        scores=score(question, answer, session.pages),
+        scores=score(question, answer, session.graph),
         index=index,
         source=str(answer.source or ""),
         confidence=answer.confidence,

@@ -21,10 +21,11 @@ from collections.abc import Awaitable, Sequence, Set
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
-from scrubjay.core.errors import InputError, ModelError
+from scrubjay.core.errors import ModelError
 from scrubjay.models.cache import ResponseCache
 from scrubjay.models.menu import menu, read_choice
 from scrubjay.models.reply import Reply, continuation, read_completion
+from scrubjay.models.seam import seam, transcript
 from scrubjay.models.server import NO_SUCH_ROUTE, Server, warn
 from scrubjay.models.types import Choice, Completion, Message, Prompt, Scored, Want
 from scrubjay.models.wire import Refused, Wire
@@ -103,6 +104,11 @@ class EndpointModel:
         Raises:
             ModelError: see ``Wire``; or ``want`` asks for what this server can't give.
         """
+        if max_tokens < 1 or temperature < 0 or not 0 < top_p <= 1:
+            raise ModelError(
+                f"max_tokens ({max_tokens}) must be at least 1, temperature ({temperature}) at "
+                f"least 0 and top_p ({top_p}) above 0 and at most 1"
+            )
         if inside := sorted(want - {"entropy"}):
             raise ModelError(f"an endpoint gives no {' or '.join(inside)}; use a local model")
         settings: dict[str, Any] = {"max_tokens": max_tokens, "temperature": temperature}
@@ -112,7 +118,7 @@ class EndpointModel:
             settings["stop"] = list(stop)[:4]  # the most OpenAI takes; the others are cut here
         entropies = "entropy" in want
         route, reply, refused = await self._generate(prompt, settings, entropies)
-        if entropies and not all(t.top for t in reply.tokens):
+        if entropies and reply.text and not (reply.tokens and all(t.top for t in reply.tokens)):
             raise ModelError(
                 f"the endpoint {self.name} gives no log-probabilities, so no entropies either"
             )
@@ -125,22 +131,24 @@ class EndpointModel:
         held by a grammar spells the text in the tokens that it finds likeliest on the way.
 
         Raises:
-            ModelError: this endpoint gives no log-probabilities of given text.
-            InputError: the prompt is empty, so the first token follows nothing.
+            ModelError: this endpoint gives no log-probabilities of given text; or the prompt is
+                empty (so that the first token follows nothing), or a continuation.
         """
         return [scored for scored, _ in await self._score(prompt, continuations)]
 
     async def choose(self, prompt: Prompt, options: Sequence[str]) -> Choice:
         """Softmax over mean token log-probabilities, or read from a generated reply (``parsed``).
 
+        After text that doesn't end in white space, an option gets a leading blank.
+
         Raises:
-            InputError: there are no options.
+            ModelError: there are no options, or one is empty.
         """
-        if not options:
-            raise InputError("there is nothing to choose from: the list of options is empty")
+        if not options or not all(options):
+            raise ModelError("there is nothing to choose from: no options, or an empty one")
         if await self._scoring() == "none":
             return await self._choose_from_menu(prompt, options)
-        scored = await self._score(prompt, options)
+        scored = await self._score(prompt, [seam(prompt, option) for option in options])
         best = max(s.mean for s, _ in scored)
         weights = [math.exp(s.mean - best) for s, _ in scored]
         total = sum(weights)
@@ -224,8 +232,10 @@ class EndpointModel:
                 f"the endpoint {self.name} gives no log-probabilities of given text; score with a "
                 "local model, or serve this one with vLLM or llama.cpp"
             )
-        if not prompt:
-            raise InputError("an endpoint can't score after an empty prompt")
+        if not prompt or not all(continuations):
+            raise ModelError(
+                "an endpoint can score neither an empty text nor after an empty prompt"
+            )
         call = self._echo if way == "echo" else self._grammar
         results = await asyncio.gather(*(call(prompt, text) for text in continuations))
         for text, result in zip(continuations, results):
@@ -243,7 +253,7 @@ class EndpointModel:
             "logprobs": 1,
             "echo": True,
         }
-        reply, _ = await self.server.ask("/completions", body, explain=False)
+        reply, _ = await self.server.ask("/completions", body, explain=False, learn=False)
         values = continuation(reply.tokens, before, text)
         return None if values is None else (Scored(text, values), reply)
 
@@ -279,14 +289,6 @@ class EndpointModel:
             tokens_in=reply.tokens_in,
             tokens_out=reply.tokens_out,
         )
-
-
-def transcript(messages: Sequence[Message]) -> str:
-    """A chat as plain text that ends where the assistant goes on."""
-    turns = [f"{m.role.capitalize()}: {m.content}" for m in messages]
-    if not messages or messages[-1].role != "assistant":
-        turns.append("Assistant:")
-    return "\n\n".join(turns)
 
 
 def _literal(text: str) -> str:

@@ -46,7 +46,7 @@ def load_model(
     if spec in MODELS:
         model: LanguageModel = MODELS.get(spec)(dtype=dtype)
         return model
-    if Path(spec).exists():
+    if spec and os.path.exists(os.path.expanduser(spec)):
         return _load_local(spec, dtype)
     if spec.startswith((".", "~", os.sep)) or Path(spec).suffix == ".gguf":
         raise ModelError(f"there is no model at {spec}: no such file or folder")

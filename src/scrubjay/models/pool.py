@@ -23,7 +23,7 @@ class Pool:
         self.capacity = capacity
         self.rows: list[Row] = []
         self._shape = (2, layers, 0, capacity, heads, size)
-        self.kv = torch.empty(self._shape, dtype=dtype)
+        self.kv = torch.zeros(self._shape, dtype=dtype)
 
     def add(self, rows: list[Row]) -> None:
         """Give each row a slot, growing the tensor by half (at least) when it is full."""
@@ -31,7 +31,7 @@ class Pool:
         if need > have:
             shape = list(self.kv.shape)
             shape[2] = max(need, have + have // 2)
-            grown = torch.empty(shape, dtype=self.kv.dtype)
+            grown = torch.zeros(shape, dtype=self.kv.dtype)  # masked places must be finite
             grown[:, :, :used] = self.kv[:, :, :used]
             self.kv = grown
         self.rows += rows

@@ -44,9 +44,20 @@ class Server:
             self.cache.close()
 
     async def ask(
-        self, route: str, wish: dict[str, Any], *, cached: bool = True, explain: bool = True
+        self,
+        route: str,
+        wish: dict[str, Any],
+        *,
+        cached: bool = True,
+        explain: bool = True,
+        learn: bool = True,
     ) -> tuple[Reply, list[str]]:
-        """The reply to ``wish`` and the fields that had to be left out, from cache or server."""
+        """The reply to ``wish`` and the fields that had to be left out, from cache or server.
+
+        Raises:
+            Refused: the server says no, and nothing can be left out (or ``learn`` is False).
+            ModelError: see ``Wire``; for a 404 with the reason, if ``explain``.
+        """
         wish = {"model": self.model, **wish}
         key = request_key(self.wire.identity, route, wish)
         cache = self.cache if cached else None
@@ -58,7 +69,7 @@ class Server:
                 value = await self.wire.post(route, _without(wish, left_out))
                 break
             except Refused as refusal:
-                if not self._learn(refusal, wish, left_out):
+                if not learn or not self._learn(refusal, wish, left_out):
                     if explain and refusal.status in NO_SUCH_ROUTE:
                         raise await self._explain(route, refusal) from refusal
                     raise
@@ -68,17 +79,22 @@ class Server:
         return reply, left_out
 
     def _learn(self, refusal: Refused, wish: Mapping[str, Any], left_out: Sequence[str]) -> bool:
-        """Whether the refusal names a field that can be left out; then it is, from now on."""
+        """Whether the refusal names a field that can be left out; then it is, from now on.
+
+        The token limit is renamed instead (``_without``), which needs no warning.
+        """
         if refusal.status not in (200, 400, 422):
             return False
         fields = [f for f in OPTIONAL if re.search(rf"\b{f}\b", refusal.message)]
         if "max_completion_tokens" in refusal.message:
-            fields.append("max_tokens")
+            fields.insert(0, "max_tokens")
         for field in fields:
             if field in wish and field not in left_out:
                 if field not in self._refused:
                     self._refused.append(field)
-                    warn(f"{self.name} refuses '{field}' ({refusal.message}); going on without it")
+                    if field != "max_tokens":
+                        said = f"({refusal.message})"
+                        warn(f"{self.name} refuses '{field}' {said}; going on without it")
                 return True
         return False
 

@@ -4,15 +4,17 @@ Seeded, so the same settings always give the same model; trained ones are kept i
 under the hash of everything that made them.
 
 The tokenizer splits text at blanks and punctuation and drops the blanks, so that a word is the same
-tokens wherever it stands: a name at the start of a sentence can be copied to the end of another. Words
-are byte pairs: frequent words are whole, invented names fall into pieces the model has seen before.
+tokens wherever it stands: a name at the start of a sentence can be copied to the end of another.
+Words are byte pairs: frequent words are whole, invented names fall into pieces seen before.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,8 +113,6 @@ def cached_tiny(
     Raises:
         DiskError: the cache can't be written.
     """
-    import shutil
-
     from transformers import LlamaForCausalLM
 
     name = settings_hash(settings)
@@ -120,16 +120,27 @@ def cached_tiny(
     if not (folder / "settings.json").exists():
         scratch.mkdir(exist_ok=True)
         model = make(scratch)
-        with folder_atomic(folder) as part:
+        with folder_atomic(folder) as part, _no_bars():
             model.save_pretrained(part)
             write_atomic(part / "settings.json", dump_json(settings, indent=1))
     shutil.rmtree(scratch, ignore_errors=True)
-    return LlamaForCausalLM.from_pretrained(folder, dtype="float32").eval()
+    with _no_bars():
+        model: LlamaForCausalLM = LlamaForCausalLM.from_pretrained(folder, dtype="float32")
+        return model
 
 
-def spec_settings(spec: TinySpec) -> dict[str, Any]:
-    """The spec as plain values, for ``cached_tiny``."""
-    return asdict(spec)
+@contextmanager
+def _no_bars() -> Iterator[None]:
+    """Without the library's own progress bars."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +162,9 @@ def rank_candidates(
 ) -> list[Ranked]:
     """Weigh each prompt's own candidates (token ids, without END) in one pass over the prompt.
 
-    A prompt and all its candidates form one sequence: each candidate sees the prompt and itself, and
-    its positions continue the prompt's. ``greedy`` is exact because greedy decoding writes a text if
-    and only if each of its tokens is the most likely one after those before it.
+    A prompt and all its candidates form one sequence: each candidate sees the prompt and itself,
+    and its positions continue the prompt's. ``greedy`` is exact because greedy decoding writes a
+    text if and only if each of its tokens is the most likely one after those before it.
     """
     order = sorted(range(len(prompts)), key=lambda i: (_length(prompts[i], candidates[i]), i))
     results: dict[int, Ranked] = {}

@@ -170,7 +170,7 @@ class Wire:
                 ) from error
             return _Failure(f"went away ({what})")
         except (httpx.TimeoutException, TimeoutError):
-            return _Failure(f"gave no answer within {min(seconds, self.patience.read):.0f} s")
+            return _Failure(f"gave no answer within {min(seconds, self.patience.read):.3g} s")
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
             raise ModelError(f"'{self.url}' is not an address: {_one_line(error)}") from error
         except httpx.RequestError:

@@ -45,8 +45,10 @@ def load_encoder(spec: str | os.PathLike[str] = MINILM) -> SentenceEncoder:
     try:
         import torch
         from sentence_transformers import SentenceTransformer
+        from transformers.utils import logging as transformers_logging
     except ImportError as error:
         raise MissingExtra("sentence-transformers", "index") from error
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     place = str(minilm_folder()) if spec == MINILM else spec
     local = Path(place).is_dir()
     device = "cuda" if torch.cuda.is_available() else "cpu"

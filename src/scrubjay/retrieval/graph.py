@@ -52,7 +52,8 @@ class PPRRetriever:
         self._passages: dict[str, list[Passage]] = {}
         for passage in passages:
             self._passages.setdefault(passage.document, []).append(passage)
-        self._number = {document: i for i, document in enumerate(self._passages)}
+        self._documents = list(self._passages)
+        self._number = {document: i for i, document in enumerate(self._documents)}
         self._titles: dict[tuple[str, ...], list[int]] = {}
         for document, parts in self._passages.items():
             for title in dict.fromkeys(_words(part.title) for part in parts):
@@ -67,6 +68,8 @@ class PPRRetriever:
         Raises:
             InputError: with a filter, which a walk can't honour.
         """
+        import numpy as np
+
         if where is not None:
             raise InputError("a page graph can't be filtered: leave out where")
         start = self.named(query)
@@ -76,12 +79,12 @@ class PPRRetriever:
             start = sorted({i for i in found if i is not None})
         if not start or k < 1:
             return []
-        scores = self.scores(start)
         # Rounded, so that pages in the same position of the graph tie whatever the order of sums.
-        ranked = sorted(
-            (-round(float(scores[i]), 10), document) for document, i in self._number.items()
-        )
-        best = [(p, -s) for s, d in ranked[:k] if s for p in self._passages[d]]
+        scores = self.scores(start).round(10)
+        least = scores.min() if k >= len(scores) else np.partition(scores, -k)[-k]
+        reached = np.flatnonzero((scores >= least) & (scores > 0)).tolist()
+        ranked = sorted((-float(scores[i]), self._documents[i]) for i in reached)
+        best = [(p, -s) for s, document in ranked for p in self._passages[document]]
         return [Hit(p, score, rank) for rank, (p, score) in enumerate(best[:k])]
 
     def named(self, query: str) -> list[int]:
@@ -103,10 +106,10 @@ class PPRRetriever:
 
         seed = np.zeros(len(self._number))
         seed[start] = 1 / len(start)
-        p = seed
+        p: np.ndarray = seed
         while True:
-            spread = self._walk @ p + p[self._dangling].sum() * seed
-            new = (1 - self.damping) * seed + self.damping * spread
+            spread: np.ndarray = self._walk @ p + p[self._dangling].sum() * seed
+            new: np.ndarray = (1 - self.damping) * seed + self.damping * spread
             if np.abs(new - p).sum() < TOLERANCE:
                 return new
             p = new

@@ -2,7 +2,7 @@
 
 A rewrite that fails or comes back empty degrades to the query as it was, and is counted: a stage
 never aborts a search. Formats follow the survey of LLMs for IR (arXiv 2308.07107, section 3.1):
-a question, keywords, an answer-like passage, or the last turn of a conversation made self-contained.
+a question, keywords, an answer-like passage, or a conversation's last turn made self-contained.
 """
 
 from __future__ import annotations

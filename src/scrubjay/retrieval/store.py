@@ -13,12 +13,13 @@ import asyncio
 import json
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from scrubjay.core.errors import IndexMismatch, InputError, MissingExtra
+from scrubjay.core.errors import DiskError, IndexMismatch, InputError, MissingExtra
 from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.core.nouns import Link, Passage
 
@@ -31,6 +32,8 @@ FORMAT, TABLE, KIND = 1, "passages", "scrubjay index"
 FIELDS = ("id", "title", "text", "document", "rest")
 MARGIN = 16
 """Rows fetched beyond those asked for, to see ties; more are fetched only if that isn't enough."""
+CACHED = 20_000
+"""Passages kept in memory once they were read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +124,8 @@ class Store:
     def __init__(self, folder: Path, table: Any) -> None:
         self.folder, self._table = folder, table
         self._changing = folder / "changing"
+        self._ids: dict[int, str] = {}
+        self._pages: dict[int, Passage] = {}
 
     @classmethod
     def create(cls, folder: Path, data: pa.Table) -> Store:
@@ -135,7 +140,8 @@ class Store:
             await table.create_index("words", config=config)
             return table
 
-        return cls(folder, _run(create()))
+        with _written(folder):
+            return cls(folder, _run(create()))
 
     @classmethod
     def open(cls, folder: Path) -> Store:
@@ -170,8 +176,8 @@ class Store:
             search = self._table.query().nearest_to_text(match(query, "words"))
             if where is not None:
                 search = search.where(where)
-            found = await search.with_row_id().select(["id", "_score"]).limit(limit).to_arrow()
-            return _ranked(found["id"], found["_score"].to_pylist(), found["_rowid"])
+            found = await search.with_row_id().select(["_score"]).limit(limit).to_arrow()
+            return self._ranked(found["_rowid"].to_pylist(), found["_score"].to_pylist())
 
         async def batch(some: Sequence[str], limit: int) -> list[list[Found]]:
             return list(await asyncio.gather(*(one(query, limit) for query in some)))
@@ -185,27 +191,31 @@ class Store:
             search = self._table.query().nearest_to(list(some)).distance_type("dot")
             if where is not None:
                 search = search.where(where)
-            search = search.bypass_vector_index().with_row_id().select(["id", "_distance"])
+            search = search.bypass_vector_index().with_row_id().select(["_distance"])
             found = await search.limit(limit).to_arrow()
             # Rounded: the sixth digit is below what the encoder's own arithmetic can promise.
             scores = [round(1.0 - x, 6) for x in found["_distance"].to_pylist()]
+            row_ids = found["_rowid"].to_pylist()
             if "query_index" not in found.column_names:
-                return [_ranked(found["id"], scores, found["_rowid"])]
-            owner = found["query_index"].to_pylist()
-            parts: list[list[Found]] = [[] for _ in some]
-            for i, hit in zip(owner, map(Found, *_lists(found["id"], scores, found["_rowid"]))):
-                parts[i].append(hit)
-            return [sorted(part, key=_order) for part in parts]
+                return [self._ranked(row_ids, scores)]
+            parts: list[tuple[list[int], list[float]]] = [([], []) for _ in some]
+            for i, row, score in zip(found["query_index"].to_pylist(), row_ids, scores):
+                parts[i][0].append(row)
+                parts[i][1].append(score)
+            return [self._ranked(*part) for part in parts]
 
         return self._searched(batch, list(queries), n, where)
 
     def fetch(self, row_ids: Sequence[int]) -> dict[int, Passage]:
         """The passages of some rows, by row."""
-        if not row_ids:
-            return {}
-        take = self._table.take_row_ids(list(row_ids)).select(list(FIELDS)).with_row_id()
-        found = _run(take.to_arrow()).to_pylist()
-        return {row["_rowid"]: passage(row) for row in found}
+        missing = [row for row in row_ids if row not in self._pages]
+        if missing:
+            if len(self._pages) + len(missing) > CACHED:
+                self._pages, missing = {}, list(row_ids)
+            take = self._table.take_row_ids(missing).select(list(FIELDS)).with_row_id()
+            for row in _run(take.to_arrow()).to_pylist():
+                self._pages[row["_rowid"]] = passage(row)
+        return {row: self._pages[row] for row in row_ids}
 
     def passages(self) -> Iterator[Passage]:
         """All passages, in the order they are stored, a batch in memory at a time."""
@@ -227,12 +237,19 @@ class Store:
         # Killed between commit and refresh, the rows are right but the word statistics are old:
         # the mark tells the next one who opens the index to refresh them.
         write_atomic(self._changing, "")
-        commit()
-        self._refresh()
+        self._ids, self._pages = {}, {}
+        with _written(self.folder):
+            commit()
+            self._refresh()
 
     def _refresh(self) -> None:
         _run(self._table.optimize())
         self._changing.unlink(missing_ok=True)
+
+    def _ranked(self, row_ids: Sequence[int], scores: Sequence[float]) -> list[Found]:
+        # Ids come from memory: reading the column would double the time of a search.
+        found = [Found(self._ids[row], score, row) for row, score in zip(row_ids, scores)]
+        return sorted(found, key=lambda hit: (-hit.score, hit.id))
 
     def _searched(
         self,
@@ -251,6 +268,9 @@ class Store:
                 results[i] = found[:n]
             return results
 
+        if not self._ids:
+            names = _run(self._table.query().select(["id"]).with_row_id().to_arrow())
+            self._ids = dict(zip(names["_rowid"].to_pylist(), names["id"].to_pylist()))
         try:
             return _run(search()) if len(queries) else []
         except ValueError as error:
@@ -262,16 +282,16 @@ class Store:
             ) from error
 
 
-def _ranked(ids: Any, scores: Sequence[float], row_ids: Any) -> list[Found]:
-    return sorted(map(Found, *_lists(ids, scores, row_ids)), key=_order)
-
-
-def _lists(ids: Any, scores: Sequence[float], row_ids: Any) -> tuple[Any, Any, Any]:
-    return ids.to_pylist(), scores, row_ids.to_pylist()
-
-
-def _order(found: Found) -> tuple[float, str]:
-    return -found.score, found.id
+@contextmanager
+def _written(folder: Path) -> Iterator[None]:
+    """Turn LanceDB's complaint about the disk, which carries no error number, into a sentence."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise DiskError(
+            f"can't write the index {folder} ({_first_line(error)}): see that the disk has space "
+            "and can be written; the index is as it was"
+        ) from error
 
 
 async def _next(batches: Any) -> Any:

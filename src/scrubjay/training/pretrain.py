@@ -1,7 +1,7 @@
 """Causal language modelling: predict the next token, learn from the tokens you choose.
 
-The data is a function from step number to a batch, not an iterator: a run that was killed goes on at
-its last checkpoint with exactly the batches it would have seen, and ends with the same weights.
+The data is a function from step number to a batch, not an iterator: a run that was killed goes on
+at its last checkpoint with exactly the batches it would have seen, and ends with the same weights.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scrubjay.core.files import write_atomic
 
@@ -72,8 +72,12 @@ def train_causal(
 
     matrices = [p for p in model.parameters() if p.ndim > 1]
     vectors = [p for p in model.parameters() if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": matrices, "weight_decay": schedule.decay},
+        {"params": vectors},
+    ]
     optimizer = torch.optim.AdamW(
-        [{"params": matrices, "weight_decay": schedule.decay}, {"params": vectors}],
+        groups,
         lr=schedule.rate,
         betas=(0.9, schedule.beta2),
         weight_decay=0.0,
@@ -85,7 +89,7 @@ def train_causal(
             group["lr"] = schedule.at(step)
         loss = causal_loss(model, batch(step), half=schedule.half)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(model.parameters(), schedule.clip)
         optimizer.step()
         losses.append(loss.item())
@@ -93,7 +97,7 @@ def train_causal(
             _save(checkpoint, model, optimizer, losses)
         if look and look(len(losses), losses[-1]):
             break
-    model.eval()
+    model.train(False)
     return losses
 
 

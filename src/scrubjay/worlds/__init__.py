@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from scrubjay.worlds.audit import Audit, audit
     from scrubjay.worlds.check import check_universe
     from scrubjay.worlds.documents import (
         MarkedDocument,
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
         coverage,
         translate,
     )
-    from scrubjay.worlds.export import export
     from scrubjay.worlds.leaks import Leak, check_leaks, leaks_in_names
     from scrubjay.worlds.lengths import TokenCounter, count_tokens
     from scrubjay.worlds.names import NameMap
@@ -35,10 +33,8 @@ if TYPE_CHECKING:
     from scrubjay.worlds.writer import TemplateWriter
 
 _WHERE = {
-    "audit": ["Audit", "audit"],
     "check": ["check_universe"],
     "documents": ["MarkedDocument", "Ref", "Segment", "coverage", "translate"],
-    "export": ["export"],
     "leaks": ["Leak", "check_leaks", "leaks_in_names"],
     "lengths": ["TokenCounter", "count_tokens"],
     "names": ["NameMap"],
@@ -52,7 +48,6 @@ _WHERE = {
 _MODULES = {name: module for module, names in _WHERE.items() for name in names}
 
 __all__ = [
-    "Audit",
     "Entity",
     "Fact",
     "Leak",
@@ -68,12 +63,10 @@ __all__ = [
     "Universe",
     "Value",
     "World",
-    "audit",
     "check_leaks",
     "check_universe",
     "count_tokens",
     "coverage",
-    "export",
     "leaks_in_names",
     "load_universe",
     "load_world",
@@ -84,7 +77,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # `audit` and `export` are functions and modules alike: the function is what the room offers.
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -35,7 +35,7 @@ FREQUENT, SHARE = 8, 0.04
 """A word in so many names of a type, and in such a share of them, says no more than the type."""
 ABBREVIATION = 5
 """Longest alias in capitals that is taken for an abbreviation."""
-ENDINGS = ("", "a", "o", "e", "y", "ia", "ay", "al", "land")
+ENDINGS = ("", "a", "o", "e", "y", "ia", "ay", "ey", "al", "land")
 """What a place may lose before an adjective ending."""
 SUFFIXES = ("ian", "n", "an", "ese", "uese", "nese", "ish", "i", "ic", "er", "egian", "vian", "")
 """Adjective endings; the empty one after a lost 'land' or 'y' (Thai, German)."""
@@ -89,7 +89,15 @@ class Lexicon:
         self.forced: set[str] = set()
         self.forced_capital: set[str] = set()
         """Short words, renamed only where they are not in lower case ('He', but not 'he')."""
+        self._lower: frozenset[str] = frozenset()
+        """Words of capitalised names, renamed where they stand in lower case too (córdoba)."""
         self._force()
+        self._lower = frozenset(
+            fold(p)
+            for form in _forms(universe)
+            for p in pieces(form)
+            if _sort(p[0]) == "w" and self.renamed(p)
+        ) - (FUNCTION | self.forced_capital)
         self.words: dict[str, Word] = {}
         self.numbers: dict[str, bool] = {}
         """Number → whether a real form consists of it and kept words only."""
@@ -102,7 +110,7 @@ class Lexicon:
         if sort != "w":
             return sort == "d"
         key = fold(piece)
-        if key in self.forced or (key in self.forced_capital and not piece.islower()):
+        if key in self.forced or key in self._lower or (key in self.forced_capital and not piece.islower()):
             return True
         return not (piece.islower() or key in self.generic or ROMAN.fullmatch(piece))
 

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     import numpy as np
     from scipy.sparse import csr_matrix
 
-DIRECT = 2_000
-"""Up to this many pages the system is always factorised. In larger graphs it depends: where links go
-everywhere, factors fill in (7 s at 6,000 pages) but GMRES takes some 30 iterations; where there are
-bottlenecks, GMRES crawls but factorising takes milliseconds."""
+DIRECT = 500
+"""Up to this many pages the system is always factorised. In larger graphs it depends: where links
+go everywhere, factors fill in (7 s at 6,000 pages) but GMRES takes some 30 iterations; where there
+are bottlenecks, GMRES crawls but factorising takes milliseconds."""
 LARGEST, RESIDUAL = 1e12, 1e-3
 """Hitting times above, and equations missed by more than this, are artefacts of the solver. As the
 right-hand side is 1, a residual of ρ means a relative error of h of at most ρ."""
@@ -129,20 +129,19 @@ class PageGraph:
         best = min(range(count), key=lambda c: (-size[c], first[c]))
         targets = label == best
         lost = ~leaving[label] & ~targets
-        back = self.walk.T.tocsr()
         while True:
             # Whoever links to a lost page may get lost.
-            reached = lost | (np.asarray(back.T @ lost.astype(float)).ravel() > 0)
+            reached = lost | (self.walk @ lost.astype(float) > 0)
             if (reached == lost).all():
                 return targets, ~lost
             lost = reached
 
-    @property
+    @cached_property
     def targets(self) -> tuple[str, ...]:
         """Pages that are reached for certain from every page in ``starts``."""
         return tuple(p for p, fit in zip(self.pages, self._closed[0]) if fit)
 
-    @property
+    @cached_property
     def starts(self) -> tuple[str, ...]:
         """Pages from which a random walker reaches every page in ``targets``."""
         return tuple(p for p, fit in zip(self.pages, self._closed[1]) if fit)
@@ -162,7 +161,11 @@ class PageGraph:
             raise ScrubjayError(
                 f"the page '{target}' can't serve as a goal: it is not reachable from every page"
             )
+        times = np.full(len(self.pages), np.inf)
+        times[goal] = 0.0
         keep, system = self._system(goal)
+        if not len(keep):
+            return times
         solved = _iterate(system) if self._iterative else None
         if solved is None:
             solved = _factorise(system)
@@ -171,8 +174,6 @@ class PageGraph:
                 f"expected distances to the page '{target}' can't be computed: parts of the page "
                 "graph are almost unconnected; add links between them"
             )
-        times = np.full(len(self.pages), np.inf)
-        times[goal] = 0.0
         times[keep] = np.maximum(solved, 1.0)
         return times
 
@@ -205,17 +206,22 @@ def _iterate(system: csr_matrix) -> np.ndarray | None:
 
 
 def _factorise(system: csr_matrix) -> np.ndarray:
-    """h with ``system @ h = 1`` by sparse LU."""
+    """h with ``system @ h = 1`` by sparse LU; infinite where the factors are singular."""
     import numpy as np
     from scipy.sparse.linalg import splu
 
-    return np.asarray(splu(system.tocsc()).solve(np.ones(system.shape[0])))
+    ones = np.ones(system.shape[0])
+    try:
+        return np.asarray(splu(system.tocsc()).solve(ones))
+    except RuntimeError:
+        # The target is reachable, but so improbably that rounding hides it.
+        return np.full_like(ones, np.inf)
 
 
 def _sound(system: csr_matrix, times: np.ndarray) -> bool:
     """Whether the times fulfil the equations and aren't beyond what can be computed."""
     import numpy as np
 
-    if not np.isfinite(times).all() or times.max() > LARGEST:
+    if not np.isfinite(times).all() or times.max(initial=0) > LARGEST:
         return False
-    return bool(np.abs(system @ times - 1).max() <= RESIDUAL)
+    return bool(np.abs(system @ times - 1).max(initial=0) <= RESIDUAL)

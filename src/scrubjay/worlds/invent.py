@@ -33,13 +33,14 @@ TYPE_WORDS = _set(
     "crown cup democratic department dependency desert dinar dirham district dollar dynasty emirate "
     "empire fair falls federal federated federation festival field film forest foundation franc "
     "gallery garden governorate group gulf harbor harbour high hill hills historical history hospital "
-    "house inc institute international island islands isle isles kingdom krona krone lake language "
-    "law league library lira ltd magazine management metropolitan minister ministry mount mountain "
-    "mountains municipality museum music nation national ocean office oblast okrug order orchestra "
-    "palace parish park party peak peninsula people peoples peso philharmonic plateau point port pound "
+    "heavy house inc institute international island islands isle isles joint kingdom krona krone laboratory "
+    "lake language "
+    "law league library lira lord ltd magazine management metropolitan minister ministry mount mountain "
+    "mountains municipality museum music nation national nuclear ocean office oblast okrug order orchestra "
+    "palace parish park party peak peninsula people peoples peso philharmonic physics plateau point port pound "
     "prefecture president prince princess principality prize province public quarter raion range "
-    "rayon region regional republic reserve rial ridge river riyal road royal ruble rupee school "
-    "science sciences sea series shilling society sound special sq square st state states station "
+    "rayon region regional republic reserve rial research ridge river riyal road royal ruble rupee school "
+    "science sciences sea series shilling sir society sound special sq square st state states station "
     "strait street studio sultanate technology territories territory theater theatre theory tower "
     "town treaty tribe union unit united university valley village voivodeship war zone"
 )
@@ -60,7 +61,7 @@ PLACES = _set(
     "serbia shanghai siberia singapore somalia spain stockholm sudan sweden switzerland sydney syria "
     "taiwan tanzania tehran texas thailand tibet togo tokyo tonga toronto tunis turkey uganda ukraine "
     "uruguay venezuela venice vienna vietnam wales warsaw washington yemen zambia zimbabwe zurich "
-    "kosovo arizona ontario dover derby bristol java sumatra borneo balkan slavia sahara andes"
+    "hamas nazi isis kosovo arizona ontario dover derby bristol java sumatra borneo balkan slavia sahara andes"
 )
 """Well-known real places that an invented name must not hit by chance, whatever the universe."""
 
@@ -74,7 +75,7 @@ CULTURES = {
     "Gud Hag Hal Ham Hein Her Hild Hol Kar Kron Land Lind Mann Nord Ost Rein Rot Sand Sig Stein Ul "
     "Wald Wein Wolf",
     "slavic": "Bel Bog Bor Bra Dob Dra Gor Gra Kam Kos Kra Lub Mil Mir Mos Nov Ost Pet Pol Rad Rus "
-    "Slav Stan Stav Sto Tur Vel Vlad Vol Yar Zab Zel",
+    "Stan Stav Sto Tur Vel Vlad Vol Yar Zab Zel",
     "arabic": "Ab Am Bas Dam Dar Far Faw Had Hal Ham Has Jab Jal Kar Khal Mah Mas Naj Nas Qas Rah "
     "Ras Sab Sal Sam Shar Sul Tar Wad Yas Zah Zay",
     "turkic": "Ak Al Ar Ash Bak Bal Dem Er Far Gul Kar Kash Kaz Kon Kur Mar Mur Nam Or Sam San Sar "
@@ -83,7 +84,7 @@ CULTURES = {
     "Nag Nar Prab Raj Ram Rav Sar Shan Shiv Sur Var Vij Vis",
     "sinitic": "Bao Chang Chen Dong Fang Feng Guan Hai Han Heng Hong Jian Jin Kai Lan Lin Long Mei "
     "Nan Ning Qing Rong Shan Shen Song Tai Tian Wei Wen Xin Yan Yang Ying Yong Zhen Zhong",
-    "japanese": "Aka Ama Fuka Hama Hara Hira Ichi Iwa Kama Kawa Kita Kuma Matsu Miya Mori Mura Naga "
+    "japanese": "Aka Ama Furu Hama Hara Hira Ichi Iwa Kama Kawa Kita Kuma Matsu Miya Mori Mura Naga "
     "Naka Nishi Oka Saka Shima Shin Taka Tani Tera Tomi Toyo Yama Yoko Yoshi",
     "african": "Aba Ade Ban Bo Bu Chi Dan Dji Dou Gan Kam Kan Kib Kin Kum Lem Lu Mak Mal Mban Mon "
     "Mum Nam Ndo Ngo Nia Oba Ogu Oko Sab Ser Tam Tan Wan Yam Zan Zim",
@@ -116,7 +117,9 @@ TOWNS = {
     "marck rode stadt stedt stein tal walde",
     "slavic": "any ava grad ica in insk ino itsa nica nik no ov ova ovice ovo sk sko tin",
     "arabic": "a abad ad ah aq ar eb id ida in ira is it iya oun ra um ut",
-    "turkic": "abad agan an ay bek bul dag gan hisar iz kale kan kent köy pazar tepe".replace("ö", "o"),
+    "turkic": "abad agan an ay bek bul dag gan hisar iz kale kan kent koy pazar tepe".replace(
+        "ö", "o"
+    ),
     "indic": "abad apur ara bad eri garh gaon i ia kota nagar ore palli pet pur tala ur wal",
     "sinitic": "an bei cheng chuan dong fu gang guan hai he jiang jing kou li lin ning ping shan "
     "shui tou xi yang yuan zhou",
@@ -132,8 +135,8 @@ FAMILIES = {
     "english": "ard by der ell er ers field ford ing kins land ley low man mer ner ow s son ston ton "
     "ward well wood worth",
     "romance": "ado ante ardi as eiro elli ero es et eux ez ini ino oni osa otti ova",
-    "germanic": "auer bach berg dorf er feld ke ler lich mann meier ner sen stein stroem sson ung "
-    "wig".replace("oe", "o"),
+    "germanic": "auer bach berg dorf er feld ke ler lich mann meier ner sen stein strom sson ung "
+    "wig",
     "slavic": "ak chuk enko ev ic ich in ka ko nik ov ova ow ski sky",
     "arabic": "ani ari awi di ee i ir oud our ri wan",
     "turkic": "an bay bek er gul in li lu oglu ov soy",
@@ -192,7 +195,7 @@ names are as cheap. Matching lengths would be impossible without them."""
 
 _ALIASES = {
     "english": "anglo british american western",
-    "romance": "latin french spanish portuguese italian hispanic iberian",
+    "romance": "latin french spanish portuguese italian hispanic iberian greek",
     "germanic": "german nordic scandinavian dutch norse",
     "slavic": "russian polish baltic balkan eastern",
     "arabic": "semitic hebrew berber middle-eastern",

@@ -63,7 +63,7 @@ class Join:
 
 Node = Named | Hop | Join
 
-Shape = int | tuple["Shape", ...]
+Shape = int | tuple[int, ...]
 """``n``: a chain of n edges from a named entity; ``(a, b)``: a join of two chains;
 ``(a, b, 1)``: one more edge after the join."""
 MOTIFS: dict[str, Shape] = {
@@ -116,8 +116,9 @@ def pattern(node: Node) -> tuple[tuple[str, str, str], ...]:
     """The tree as a pattern for ``Universe.query``: one triple an edge, in order of use."""
     terms: dict[Value, str] = {leaf: leaf for leaf in leaves(node)}
     terms[node.value] = "?answer"
+    known = len(terms)
     for hop in hops(node):
-        terms.setdefault(hop.value, f"?{len(terms)}")
+        terms.setdefault(hop.value, f"?{len(terms) - known + 1}")
     edges = [edge(h) for h in hops(node)]
     return tuple((terms[e.subject], e.relation, terms[e.object]) for e in edges)
 
@@ -273,7 +274,7 @@ def indefinite(noun: str) -> str:
 
 
 def _relative(noun: str) -> str:
-    """The relative clause in a noun phrase: 'in which [S] is set' in 'a city in which [S] is set'."""
+    """The relative clause of a noun phrase: 'in which [S] is set'."""
     found = CLAUSE.search(noun)
     return found.group() if found else ""
 

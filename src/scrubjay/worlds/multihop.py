@@ -96,8 +96,8 @@ class _Sampler:
         self._names = RealNames(universe)
         self._ways: defaultdict[Value, _Ways] = defaultdict(lambda: _Ways({}, {}))
         self._index(marked)
-        joins = [y for y, ways in self._ways.items() if _can_join(y, ways)]
-        self._joins = dict.fromkeys(joins)
+        self._joins = [y for y, ways in self._ways.items() if _can_join(y, ways)]
+        self._joining = frozenset(self._joins)
         self._ends = self._roots(after_join=False)
         self._late_ends = self._roots(after_join=True)
 
@@ -130,7 +130,7 @@ class _Sampler:
     def _leads_on(self, origin: str, after_join: bool) -> bool:
         """Whether a tree can grow on beyond the last step."""
         if after_join:
-            return origin in self._joins
+            return origin in self._joining
         return origin in self._ways and bool(self._ways[origin].only)
 
     def items(self, motif: str, seed: int) -> Iterator[Item]:
@@ -172,13 +172,13 @@ class _Sampler:
     def _draw(self, shape: Shape, rng: Random) -> Node | None:
         """A tree of this shape that may or may not be good."""
         if isinstance(shape, tuple) and len(shape) == 2:
-            return self._join(_pick(list(self._joins), rng), shape, rng)
+            return self._join(rng.choice(self._joins), shape, rng) if self._joins else None
         roots = self._ends if isinstance(shape, int) else self._late_ends
-        step = _pick(list(roots), rng)
-        if step is None:
+        if not roots:
             return None
-        value, origins = roots[step][rng.randrange(len(roots[step]))]
-        origin = origins[rng.randrange(len(origins))]
+        step = rng.choice(list(roots))
+        value, origins = rng.choice(roots[step])
+        origin = rng.choice(origins)
         if isinstance(shape, int):
             below = self._chain(origin, shape - 1, rng)
         else:
@@ -195,17 +195,16 @@ class _Sampler:
     def _hop(
         self, value: Value, ways: dict[Step, list[str]], length: int, rng: Random
     ) -> Hop | None:
-        step = _pick(list(ways), rng)
-        if step is None:
+        if not ways:
             return None
-        below = self._chain(ways[step][rng.randrange(len(ways[step]))], length - 1, rng)
+        step = rng.choice(list(ways))
+        below = self._chain(rng.choice(ways[step]), length - 1, rng)
         return None if below is None else Hop(step, below, value)
 
-    def _join(self, value: Value | None, shape: tuple[Shape, ...], rng: Random) -> Join | None:
-        if value is None:
-            return None
+    def _join(self, value: Value, shape: tuple[int, ...], rng: Random) -> Join | None:
+        """Two branches that end in ``value``, each of which leads elsewhere as well."""
         ways = self._ways[value].among
-        short, long = (self._hop(value, ways, int(str(n)), rng) for n in shape)
+        short, long = (self._hop(value, ways, length, rng) for length in shape)
         return None if short is None or long is None else Join(short, long)
 
     def _good(self, node: Node) -> bool:
@@ -250,10 +249,6 @@ def _can_join(value: Value, ways: _Ways) -> bool:
     """At least two ways in, one of them forwards (two backwards would share the value's page)."""
     count = sum(len(origins) for origins in ways.among.values())
     return isinstance(value, str) and count > 1 and any(s.forward for s in ways.among)
-
-
-def _pick(options: list, rng: Random):  # type: ignore[no-untyped-def, type-arg]
-    return options[rng.randrange(len(options))] if options else None
 
 
 def _signature(node: Node) -> tuple[Step, ...]:

@@ -114,9 +114,7 @@ class NameMap:
         """Plain values for JSON; ``from_records`` inverts."""
         head: dict[str, Any] = {"label": self.label, "shift": self.shift}
         forms = [{"id": i, "forms": list(f)} for i, f in self.entities.items()]
-        times = [
-            {"time": [[t.year, t.month, t.day] for t in pair]} for pair in self.times.items()
-        ]
+        times = [{"time": [[t.year, t.month, t.day] for t in pair]} for pair in self.times.items()]
         numbers = [
             {"number": [old.value, new.value], "unit": old.unit}
             for old, new in self.numbers.items()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 BUCKETS, SPREAD = 5, 4.0
+FEW = 0.02
+"""Share of all pairs below which a bucket counts as almost empty."""
 TARGETS = 120
 """Most goals: one solve each, milliseconds even on large graphs."""
 STEPS = 30
@@ -44,8 +47,8 @@ def sample(
         return []
     rng = numpy_stream(seed, "navigation")
     order = [graph.targets[i] for i in rng.permutation(len(graph.targets))[:TARGETS]]
-    times = {target: graph.hitting(target) for target in order}
-    finite = np.concatenate([h[(h > 0) & (h < math.inf)] for h in times.values()])
+    times = _times(graph, order)
+    finite = np.concatenate([[], *(h[(h > 0) & (h < math.inf)] for h in times.values())])
     if not len(finite):
         return []
     edges = bucket_edges(finite)
@@ -56,12 +59,22 @@ def sample(
     return list(islice(take_turns(buckets), n))
 
 
+def _times(graph: PageGraph, targets: Sequence[str]) -> dict[str, np.ndarray]:
+    """Hitting times of the targets, leaving out those that can't be computed reliably."""
+    times: dict[str, np.ndarray] = {}
+    for target in targets:
+        with suppress(ScrubjayError):
+            times[target] = graph.hitting(target)
+    return times
+
+
 def bucket_edges(times: Sequence[float] | np.ndarray) -> list[float]:
-    """Edges of the buckets, rounded to two digits; [edge, next edge) is a bucket.
+    """Edges of the buckets, few digits each; [edge, next edge) is a bucket.
 
     They are log-spaced from the time that one pair in a hundred stays below (pairs with next to no
     choice would otherwise get buckets of their own) up to the largest; the first bucket takes the
-    easiest pairs as well.
+    easiest pairs as well. Where that leaves a bucket almost empty, because the graph's times come
+    in clusters, the edges are the quintiles instead.
     """
     import numpy as np
 
@@ -69,26 +82,30 @@ def bucket_edges(times: Sequence[float] | np.ndarray) -> list[float]:
     first, last = _round(least, math.floor), _round(most * 1.0001, math.ceil)
     if last / low < SPREAD:
         return [first, last]
-    inner = (low * (last / low) ** (k / BUCKETS) for k in range(1, BUCKETS))
-    return [first, *(_round(edge, round) for edge in inner), last]
+    inner = [low * (last / low) ** (k / BUCKETS) for k in range(1, BUCKETS)]
+    edges = [first, *(_round(edge, round) for edge in inner), last]
+    if np.histogram(times, edges)[0].min() < FEW * len(times):
+        inner = np.quantile(times, [k / BUCKETS for k in range(1, BUCKETS)]).tolist()
+        edges = [first, *(_round(edge, round, 3) for edge in inner), last]
+    return sorted(set(edges))
 
 
-def _round(value: float, way: Callable[[float], float]) -> float:
-    """Two significant digits."""
-    places = 1 - math.floor(math.log10(value))
+def _round(value: float, way: Callable[[float], float], digits: int = 2) -> float:
+    """To so many significant digits."""
+    places = digits - 1 - math.floor(math.log10(value))
     return float(round(way(value * 10.0**places) / 10.0**places, max(places, 0)))
 
 
 def _label(low: float, high: float) -> str:
-    """'1e3-5.5e3', '45-900': edges with two digits."""
+    """'1e3-5.5e3', '45-900'."""
     return f"{_short(low)}-{_short(high)}"
 
 
 def _short(value: float) -> str:
     if value < 1000:
         return f"{value:g}"
-    digits, _, power = f"{value:.1e}".partition("e")
-    return f"{digits.removesuffix('.0')}e{int(power)}"
+    digits, _, power = f"{value:.2e}".partition("e")
+    return f"{digits.rstrip('0').rstrip('.')}e{int(power)}"
 
 
 def _pairs(

@@ -31,9 +31,7 @@ def load(folder: Path) -> World:
             f"not a world of version {SCHEMA}; build it again with this version of scrubjay",
             file=folder / "manifest.json",
         )
-    universe = _reading(
-        folder / "universe.jsonl", lambda p: Universe.from_records(read_jsonl(p))
-    )
+    universe = _reading(folder / "universe.jsonl", lambda p: Universe.from_records(read_jsonl(p)))
     marked = _reading(
         folder / "docs.jsonl", lambda p: tuple(map(MarkedDocument.from_json, read_jsonl(p)))
     )
@@ -43,7 +41,8 @@ def load(folder: Path) -> World:
     missing = [e for e in universe.entities if e not in names.entities]
     if missing:
         raise InputError(
-            f"the name map has no name for '{missing[0]}'", file=f"{folder}/names.{names.label}.json"
+            f"the name map has no name for '{missing[0]}'",
+            file=f"{folder}/names.{names.label}.json",
         )
     world = World(manifest["name"], universe, names, marked, manifest["seed"])
     if world.hash != manifest["hash"]:

@@ -3,7 +3,7 @@
     items = sample("multihop", universe, marked, 1200, seed=0)
     questions = [render(item, names) for item in items]
 
-Items are symbolic (``items.Item``); a world and its twins render the same ones with their own names.
+Items are symbolic (``items.Item``): a world and its twins render the same ones with own names.
 Source: SynthWorlds (arXiv 2510.24427), sections 3.6 and 3.7; recall is our addition.
 """
 

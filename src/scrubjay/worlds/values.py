@@ -5,7 +5,8 @@ Dates. The sheet (SynthWorlds 3.4; the paper's own rule was not seen) asks for y
 kept. A fixed offset of month and day can't do that: the only order-preserving map of all days of a
 year to itself is the identity. So the map is made for the dates that occur: the months that occur in
 a year move to other months in the same order, and so do the days that occur in a month. Where a year
-uses all twelve months, or a month nearly all its days, they stay.
+uses all twelve months, or a month more than 28 of its days, they stay (the one case in which a 29th
+of February can meet a common year).
 
 Numbers. A real population or atomic number names its owner, so numbers move too: per unit,
 v ↦ scale · v + offset, rounded so that whole numbers stay whole, and pushed apart where rounding
@@ -55,7 +56,6 @@ def map_times(universe: Universe, seed: int, shift: int) -> dict[Timestamp, Time
         to_month = {m: m for m in months} if full else _moved(rng, sorted(months), 12)
         for month in sorted(months):
             days = sorted(months[month])
-            # A month that keeps its place can keep late days too, but February may lose its 29th.
             few = len(days) <= SAFE_DAYS
             to_day = _moved(rng, days, SAFE_DAYS) if few else {d: d for d in days}
             for day in [0, *days]:
@@ -87,7 +87,7 @@ def map_numbers(universe: Universe, seed: int) -> dict[Quantity, Quantity]:
             for old, new in spread(values, scale, offset).items():
                 moved[Quantity(sign * old, unit)] = Quantity(sign * new, unit)
         if 0 in units[unit]:
-            moved[Quantity(0, unit)] = Quantity(0, unit)
+            moved[Quantity(0.0, unit)] = Quantity(0.0, unit)
     return moved
 
 

@@ -91,7 +91,9 @@ class TemplateWriter:
 def _sentences(relation: Relation, facts: Sequence[Fact], rng: Random) -> Iterator[list[Segment]]:
     """One sentence with all objects where a phrasing can take them, else a sentence each."""
     if not relation.phrasings:
-        raise ScrubjayError(f"the relation '{relation.id}' has no phrasing; add one with [S] and [O]")
+        raise ScrubjayError(
+            f"the relation '{relation.id}' has no phrasing; add one with [S] and [O]"
+        )
     joinable = [p for p in relation.phrasings if 0 <= p.find("[S]") < p.find("[O]")]
     if len(facts) > 1 and joinable:
         yield _fill(rng.choice(joinable), facts[0].subject, [f.object for f in facts])

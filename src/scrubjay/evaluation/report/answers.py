@@ -127,7 +127,9 @@ def _question(by_cell: Mapping[tuple[str, str], Record], twin: str) -> QuestionV
         real_gold=" / ".join(real_one.gold),
         twin_gold=" / ".join(twin_one.gold),
         settings=[
-            SettingView(setting_label(s), _answer(by_cell.get((s, REAL))), _answer(by_cell.get((s, twin))))
+            SettingView(
+                setting_label(s), _answer(by_cell.get((s, REAL))), _answer(by_cell.get((s, twin)))
+            )
             for s in settings
         ],
     )
@@ -156,8 +158,12 @@ def _cost(cost: Mapping[str, float]) -> str:
     parts = [
         f"{cost.get('tokens_in', 0):,.0f} tokens in",
         f"{cost.get('tokens_out', 0):,.0f} out",
-        f"{cost.get('searches', 0):.0f} searches",
-        f"{cost.get('moves', 0):.0f} moves",
+        _many(cost.get("searches", 0), "search", "searches"),
+        _many(cost.get("moves", 0), "move", "moves"),
         f"{cost.get('seconds', 0):.2f} s",
     ]
     return " · ".join(p for p in parts if not p.startswith("0 "))
+
+
+def _many(n: float, one: str, more: str) -> str:
+    return f"{n:.0f} {one if n == 1 else more}"

@@ -73,19 +73,21 @@ def forest(rows: Sequence[Span], title: str) -> Markup:
     parts = [_grid(marks, len(rows), -edge, edge)]
     for i, row in enumerate(rows):
         y = i * _ROW + 16
-        low = row.value if row.low is None else row.low
-        high = row.value if row.high is None else row.high
-        sure = "sure" if low > 0 or high < 0 else "open"
+        low, high, text = row.value, row.value, ""
+        if row.low is not None and row.high is not None:
+            low, high, text = row.low, row.high, f" [{points(row.low)}, {points(row.high)}]"
+        sure = "sure" if text and (low > 0 or high < 0) else "open"
         parts.append(
             Markup(
                 '<g class="{}"><text x="0" y="{}">{}</text>'
-                '<text x="100%" y="{}" class="end">{} [{}, {}]</text>'
+                '<text x="100%" y="{}" class="end">{}{}</text>'
                 '<line class="span" x1="{}%" x2="{}%" y1="{}" y2="{}"/>'
                 '<circle cx="{}%" cy="{}" r="5"/></g>'
             ).format(
                 sure,
                 *(y, row.label),
-                *(y, points(row.value, sign=True), points(low), points(high)),
+                *(y, points(row.value, sign=True)),
+                text,
                 *(_pct(_at(low, -edge, edge)), _pct(_at(high, -edge, edge)), y + 14, y + 14),
                 *(_pct(_at(row.value, -edge, edge)), y + 14),
             )
@@ -109,7 +111,7 @@ def _grid(marks: Sequence[tuple[float, str]], rows: int, low: float, high: float
             Markup(
                 '<line class="{}" x1="{}%" x2="{}%" y1="4" y2="{}"/>'
                 '<text class="tick" x="{}%" y="{}">{}</text>'
-            ).format("zero" if value == 0 else "grid", x, x, bottom, x, bottom + 16, text)
+            ).format("zero" if value == 0 > low else "grid", x, x, bottom, x, bottom + 16, text)
         )
     return Markup("").join(lines)
 

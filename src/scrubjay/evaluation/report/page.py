@@ -21,7 +21,7 @@ from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.core.nouns import Passage
 from scrubjay.evaluation.gap import gap_table, group_table, reduction_table
 from scrubjay.evaluation.labels import points
-from scrubjay.evaluation.reading import read_gap
+from scrubjay.evaluation.reading import read_gap, task_readings
 from scrubjay.evaluation.report.answers import mirrored, spending
 from scrubjay.evaluation.report.sections import task_sections
 from scrubjay.evaluation.report.worlds import side_by_side
@@ -75,7 +75,7 @@ def render_report(
             title=title or f"Memory or reading? {run.settings.get('model', '')}".strip(),
             style=Markup(style),
             style_hash=_csp_hash(style),
-            reading=read_gap(gaps, reductions),
+            readings=task_readings(gaps, reductions) or [read_gap(gaps)],
             sections=task_sections(gaps, reductions, group_table(records)),
             pages=side_by_side(pages),
             questions=mirrored(records, shown),

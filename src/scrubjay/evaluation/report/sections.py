@@ -47,6 +47,7 @@ class Line:
     sure: bool
     """The interval excludes 0."""
     closes: str
+    closes_interval: str
     n: int
 
 
@@ -168,7 +169,8 @@ def _table(
 def _line(row: GapRow, closed: ReductionRow | None) -> Line:
     show = _count if row.metric in UNBOUNDED else points
     sure = row.low is not None and row.high is not None and (row.low > 0 or row.high < 0)
-    closes = "" if closed is None else f"{points(closed.reduction, sign=True)}{_range(closed)}"
+    if row.metric in UNBOUNDED:
+        closed = None
     return Line(
         setting=row.setting,
         label=setting_label(row.setting),
@@ -176,9 +178,10 @@ def _line(row: GapRow, closed: ReductionRow | None) -> Line:
         real=show(row.real),
         twin=show(row.twin),
         gap=show(row.gap, sign=True),
-        interval=_range(row).strip(),
+        interval=_range(row),
         sure=sure,
-        closes="" if row.metric in UNBOUNDED else closes,
+        closes="" if closed is None else points(closed.reduction, sign=True),
+        closes_interval="" if closed is None else _range(closed),
         n=row.n,
     )
 
@@ -187,7 +190,7 @@ def _range(row: GapRow | ReductionRow) -> str:
     if row.low is None or row.high is None:
         return ""
     show = _count if row.metric in UNBOUNDED else points
-    return f" [{show(row.low)}, {show(row.high)}]"
+    return f"[{show(row.low)}, {show(row.high)}]"
 
 
 def _count(value: float, *, sign: bool = False) -> str:

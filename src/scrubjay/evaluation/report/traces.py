@@ -1,4 +1,4 @@
-"""A trace as a list of steps a person can follow: what was searched, read, written, at what cost."""
+"""A trace as steps a person can follow: what was searched, read, written, at what cost."""
 
 from __future__ import annotations
 

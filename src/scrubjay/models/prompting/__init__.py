@@ -45,8 +45,14 @@ __all__ = [
 ]
 
 _WHERE = {
-    "answers": ["NULL_INPUTS", "Calibration", "Labelled", "answer_search"]
-    + ["contextual_calibration", "pmi_calibration"],
+    "answers": [
+        "NULL_INPUTS",
+        "Calibration",
+        "Labelled",
+        "answer_search",
+        "contextual_calibration",
+        "pmi_calibration",
+    ],
     "demonstrations": ["Demonstrations"],
     "ensemble": ["Ensemble"],
     "prompts": ["PromptFile", "list_prompts", "load_prompt", "parse_prompt", "render_prompt"],

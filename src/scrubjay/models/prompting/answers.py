@@ -90,7 +90,8 @@ async def answer_search(
 
     Raises:
         InputError: wrong number of inputs, or a calibration made with another ``normalise``.
-        ModelError: the model gives no log-probabilities.
+        ModelError: the model gives no log-probabilities, or none for a text's first token and the
+            template begins with [Z].
     """
     if calibration is not None and calibration.normalise != normalise:
         raise InputError(

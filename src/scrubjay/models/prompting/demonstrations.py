@@ -34,7 +34,7 @@ class Demonstrations:
     select: Literal["random", "knn"] = "random"
     """``random``: one sample for all questions; ``knn``: those most like the question."""
     order: Literal["best-last", "best-first", "random"] = "best-last"
-    """``best-last``: the most similar (of a random sample: the first drawn) next to the question."""
+    """``best-last``: the most similar (of a random sample: the first) next to the question."""
     encode: Callable[[Sequence[str]], np.ndarray] | None = None
     """For ``knn``: texts to an array (texts, dimensions); likeness is the inner product."""
     seed: int = 0

@@ -6,6 +6,7 @@ it is asked for.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from scrubjay.core.errors import InputError, ScrubjayError, UnknownName
 
 if TYPE_CHECKING:
-    from scrubjay.worlds.sources.atlas import atlas
     from scrubjay.worlds.sources.random import random_universe
     from scrubjay.worlds.sources.rdf import read_rdf
     from scrubjay.worlds.sources.triples import read_triples
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from scrubjay.worlds.universe import Universe
 
 __all__ = [
-    "atlas",
     "load_universe",
     "random_universe",
     "read_rdf",
@@ -89,11 +88,13 @@ def load_universe(spec: str | Path, seed: int = 0) -> Universe:
     return universe
 
 
-def _reader(name: str) -> Any:
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+def _reader(name: str) -> Callable[..., Universe]:
+    reader: Callable[..., Universe] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return reader
 
 
 def __getattr__(name: str) -> Any:
+    # ``atlas`` is the submodule here; its function is ``sources.atlas.atlas``.
     if name in _HOMES and name != "atlas":
         return _reader(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

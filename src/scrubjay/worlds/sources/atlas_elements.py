@@ -1,8 +1,8 @@
 """The chemical elements of the atlas: families, discoverers, laboratories, years and places.
 
 Read from the table that the package mendeleev ships; importing the package itself takes many
-seconds and gives the same rows. Atomic numbers, symbols and weights are left out on purpose: they name the
-element as surely as its name does.
+seconds and gives the same rows. Atomic numbers, symbols and weights are left out on purpose: they
+name the element as surely as its name does.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from scrubjay.core.errors import MissingExtra
 from scrubjay.worlds.sources import atlas_tables as tables
-from scrubjay.worlds.sources.atlas_draft import Draft, Drafts, slug
+from scrubjay.worlds.sources.draft import Draft, Drafts, slug
 from scrubjay.worlds.universe import Quantity, Timestamp
 
 FAME = 1e8

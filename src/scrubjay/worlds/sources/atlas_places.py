@@ -14,7 +14,7 @@ from typing import Any
 from scrubjay.core.errors import MissingExtra
 from scrubjay.worlds.sources import atlas_tables as tables
 from scrubjay.worlds.sources.atlas_cities import add_city_facts, large_cities
-from scrubjay.worlds.sources.atlas_draft import Draft, Drafts, key, slug
+from scrubjay.worlds.sources.draft import Draft, Drafts, key, slug
 from scrubjay.worlds.universe import Quantity
 
 SPOKEN = 4
@@ -204,8 +204,8 @@ def _regions(sources: Sources, subdivisions: list[Any]) -> Regions:
 def _add_regions(drafts: Drafts, sources: Sources, regions: Regions) -> None:
     """Regions that some city of the atlas lies in; ``add_city_facts`` has said which."""
     used = {f.object for f in drafts.facts if f.relation == "city_region"}
-    largest = {}
-    namesakes = set()
+    largest: dict[tuple[str, str], str] = {}
+    namesakes: set[tuple[str, str]] = set()
     for iso, cities in sources.cities.items():
         for city in cities:
             if f"city-{city['geonameid']}" in drafts.entities:
@@ -217,10 +217,12 @@ def _add_regions(drafts: Drafts, sources: Sources, regions: Regions) -> None:
             continue
         country = drafts.entities[f"country-{iso.lower()}"]
         name = _region_name(region)
-        bracketed = f"{name} ({country.name})"
-        kind = f"{name} {region.type if region.type in KINDS else 'Region'}"
-        fuller = (kind, bracketed) if (iso, key(name)) in namesakes else (bracketed, kind)
-        drafts.add(Draft(id, "region", name, REGION_FAME, fuller, (), country.culture))
+        if (iso, key(name)) in namesakes:  # "Osaka Prefecture", beside the city
+            form = f"{name} {region.type if region.type in KINDS else 'Region'}"
+        else:
+            form = name
+        fuller = (f"{name} ({country.name})", f"{name} ({region.type}, {country.name})")
+        drafts.add(Draft(id, "region", form, REGION_FAME, fuller, (name,), country.culture))
         drafts.say(id, "region_country", country.id)
         if largest[iso, code] in drafts.entities:
             drafts.say(id, "region_largest_city", largest[iso, code])

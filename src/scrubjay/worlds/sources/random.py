@@ -7,19 +7,20 @@ types, 20 relations, about 1,500 facts) and grow linearly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from random import Random
 
 from scrubjay.core.errors import ScrubjayError
 from scrubjay.core.randomness import stream
+from scrubjay.worlds.sources.phrasings import own_relations
 from scrubjay.worlds.sources.random_names import RandomNames
-from scrubjay.worlds.sources.random_schema import MORE, SHARES, SPINE, UNITS, Column
+from scrubjay.worlds.sources.random_schema import BOUNDS, MOST, SHARES, UNITS
 from scrubjay.worlds.universe import (
     NUMBER,
     TIME,
     Entity,
     Fact,
     Quantity,
+    Relation,
     Timestamp,
     Universe,
     Value,
@@ -42,14 +43,14 @@ def random_universe(
     Raises:
         ScrubjayError: too few entities, or more types or relations than the schema has.
     """
-    columns = _columns(types, relations)
+    chosen = _relations(types, relations)
     if entities < 4 * types:
         raise ScrubjayError(
             f"a random universe of {types} types needs at least {4 * types} entities, "
             f"not {entities}"
         )
     ids = _ids(entities, list(SHARES)[:types])
-    facts = _Facts(columns, ids, stream(seed, "random universe", "facts"))
+    facts = _Facts(chosen, ids, stream(seed, "random universe", "facts"))
     facts.fill(round(entities * facts_per_entity))
     names = RandomNames(stream(seed, "random universe", "names"))
     homes = {f.subject: f.object for f in facts.drawn if f.relation.endswith("_city")}
@@ -59,34 +60,36 @@ def random_universe(
             named[id] = names.fresh(type, named.get(str(homes.get(id)), ""))
     return Universe(
         (Entity(id, type, named[id]) for type, members in ids.items() for id in members),
-        (c.relation for c in columns),
+        chosen,
         facts.drawn,
     )
 
 
-def _columns(types: int, relations: int) -> list[Column]:
+def _relations(types: int, relations: int) -> list[Relation]:
+    """The spine of the first types, then relations between them."""
     known = list(SHARES)
     if not 1 <= types <= len(known):
         raise ScrubjayError(f"a random universe has 1 to {len(known)} types, not {types}")
+    schema = own_relations("random_relations.csv")
     usable = {*known[:types], TIME, NUMBER}
-    more = [c for c in MORE if c.relation.domain in usable and c.relation.range in usable]
+    more = [r for r in schema[len(known) :] if r.domain in usable and r.range in usable]
     if not types <= relations <= types + len(more):
         raise ScrubjayError(
             f"a random universe of {types} types has {types} to {types + len(more)} relations, "
             f"not {relations}"
         )
-    return [*SPINE[:types], *more[: relations - types]]
+    return [*schema[:types], *more[: relations - types]]
 
 
 def _ids(entities: int, types: list[str]) -> dict[str, list[str]]:
     """Ids of every type, in proportion to ``SHARES``, at least two each."""
-    total = sum(SHARES[t] for t in types)
+    total, free = sum(SHARES[t] for t in types), entities - 2 * len(types)
     ids: dict[str, list[str]] = {}
     seen = given = 0
     for type in types:
         seen += SHARES[type]
-        upto = max(round(entities * seen / total), given + 2)
-        ids[type] = [f"{type}-{n}" for n in range(1, upto - given + 1)]
+        upto = round(free * seen / total)
+        ids[type] = [f"{type}-{n}" for n in range(1, 2 + upto - given + 1)]
         given = upto
     return ids
 
@@ -94,52 +97,50 @@ def _ids(entities: int, types: list[str]) -> dict[str, list[str]]:
 class _Facts:
     """Draws facts, never the same twice."""
 
-    def __init__(self, columns: list[Column], ids: dict[str, list[str]], rng: Random) -> None:
-        self._columns, self._ids, self._rng = columns, ids, rng
+    def __init__(self, relations: list[Relation], ids: dict[str, list[str]], rng: Random) -> None:
+        self._relations, self._ids, self._rng = relations, ids, rng
         self.drawn: dict[Fact, None] = {}
 
     def fill(self, target: int) -> None:
         """First the spine and the functional relations, then others up to ``target`` facts."""
-        for column in self._columns:
-            relation = column.relation
+        slots = []
+        for relation in self._relations:
+            subjects = self._ids[relation.domain]
             if relation.id == "borders":
-                self._border_tree(self._ids["country"])
-            elif relation.id == "capital":
+                self._border_tree(subjects)
+            if relation.id == "capital":
                 self._capitals()
             elif relation.functional:
-                for subject in self._ids[relation.domain]:
-                    self.drawn[Fact(subject, relation.id, self._object(column, subject))] = None
-        slots = [s for c in self._columns if not c.relation.functional for s in self._slots(c)]
+                for subject in subjects:
+                    self.drawn[Fact(subject, relation.id, self._object(relation))] = None
+            else:
+                slots += [(relation, subject, [MOST[relation.id]]) for subject in subjects]
         self._rng.shuffle(slots)
         while slots and len(self.drawn) < target:
             # Round after round, so that facts are spread evenly; full slots drop out.
             slots = [s for s in slots if len(self.drawn) < target and self._add(*s)]
 
-    def _slots(self, column: Column) -> Iterator[tuple[Column, str, list[int]]]:
-        for subject in self._ids[column.relation.domain]:
-            yield column, subject, [column.most]
-
-    def _add(self, column: Column, subject: str, left: list[int]) -> bool:
+    def _add(self, relation: Relation, subject: str, left: list[int]) -> bool:
         """One more fact for this slot; whether there is room for another."""
         left[0] -= 1
-        other = self._object(column, subject)
-        relation = column.relation.id
+        other = self._object(relation)
         if other != subject:
-            self.drawn[Fact(subject, relation, other)] = None
-            if column.relation.inverse == relation:
-                self.drawn[Fact(str(other), relation, subject)] = None
+            self.drawn[Fact(subject, relation.id, other)] = None
+            if relation.inverse == relation.id:
+                self.drawn[Fact(str(other), relation.id, subject)] = None
         return left[0] > 0
 
-    def _object(self, column: Column, subject: str) -> Value:
-        rng, relation = self._rng, column.relation
+    def _object(self, relation: Relation) -> Value:
+        rng = self._rng
         if relation.range == TIME:
-            year = rng.randint(column.low, column.high)
+            year = rng.randint(*BOUNDS[relation.id])
             if relation.id == "founded":
                 return Timestamp(year)
             return Timestamp(year, rng.randint(1, 12), rng.randint(1, 28))
         if relation.range == NUMBER:
+            low, high = BOUNDS[relation.id]
             # Log-uniform, as sizes of cities and mountains are.
-            value = column.low * (column.high / column.low) ** rng.random()
+            value = low * (high / low) ** rng.random()
             return Quantity(float(round(value)), UNITS.get(relation.id, ""))
         return rng.choice(self._ids[relation.range])
 

@@ -1,4 +1,4 @@
-"""The atlas while it is being put together: entities under ids, not yet under unique names."""
+"""A universe while it is being put together: entities under ids, not yet under unique names."""
 
 from __future__ import annotations
 
@@ -37,26 +37,33 @@ class Drafts:
     def say(self, subject: str, relation: str, object: Value) -> None:
         self.facts[Fact(subject, relation, object)] = None
 
-    def named(self) -> list[Entity]:
-        """The entities under unique names, as an encyclopedia tells them apart.
+    def named(self) -> tuple[list[Entity], list[Fact]]:
+        """The entities under unique names, as an encyclopedia tells them apart, and their facts.
 
         The plain name stays an alias, so that answers may use it and a leak check looks for it.
-        Entities that no fuller name sets apart are left out, and their facts with them.
+        Entities that no fuller name sets apart are left out, and the facts about them.
         """
         taken: set[str] = set()
         names: dict[str, str] = {}
         for draft in sorted(self.entities.values(), key=lambda d: (-d.fame, d.id)):
             forms = (draft.name, *draft.fuller)
-            free = next((f for f in forms if f.casefold() not in taken), None)
+            free = next((f for f in forms if key(f) not in taken), None)
             if free is not None:
-                taken.add(free.casefold())
+                taken.add(key(free))
                 names[draft.id] = free
-        return [self._entity(d, names[d.id]) for d in self.entities.values() if d.id in names]
+        entities = [_entity(d, names[d.id]) for d in self.entities.values() if d.id in names]
+        facts = [
+            f
+            for f in self.facts
+            if f.subject in names and (not isinstance(f.object, str) or f.object in names)
+        ]
+        return entities, facts
 
-    def _entity(self, draft: Draft, name: str) -> Entity:
-        forms = [draft.name, *draft.aliases, *map(plain, (draft.name, *draft.aliases))]
-        aliases = tuple(a for a in dict.fromkeys(forms) if a and a != name)
-        return Entity(draft.id, draft.type, name, aliases, draft.culture)
+
+def _entity(draft: Draft, name: str) -> Entity:
+    forms = [draft.name, *draft.aliases, *map(plain, (draft.name, *draft.aliases))]
+    aliases = tuple(a for a in dict.fromkeys(forms) if a and a != name)
+    return Entity(draft.id, draft.type, name, aliases, draft.culture)
 
 
 def plain(text: str) -> str:
