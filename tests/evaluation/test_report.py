@@ -23,11 +23,11 @@ from scrubjay.evaluation.runs import Run
 EVIL = (
     "</p></style><script>alert(1)</script><img src=x onerror='alert(2)'>\"'><svg onload=a()>&amp;"
 )
-ALLOWED = (
-    "html head meta title style body header p span nav a main section h1 h2 h3 h4 small div figure"
-    " figcaption b svg g line text tspan circle table thead tbody tr th td code details summary"
-    " article mark ol li i q pre footer dl dt dd"
-).split()
+ALLOWED = """
+html head meta title style body header p span nav a main section h1 h2 h3 h4 small div figure
+figcaption b svg g line text tspan circle table thead tbody tr th td code details summary article
+mark ol li i q pre footer dl dt dd
+"""
 VOID = {"meta", "line", "circle"}
 
 
@@ -109,7 +109,7 @@ def html(tmp_path_factory):
 
 def test_nothing_untrusted_becomes_an_element(html):
     page = Page(html)
-    assert page.seen <= set(ALLOWED)
+    assert page.seen <= set(ALLOWED.split())
     assert page.open == []
     for _, name, value in page.attributes:
         assert not name.startswith("on")
@@ -210,3 +210,22 @@ def test_charts_place_values_on_their_scale():
     assert re.findall(r'<g class="(\w+)"', str(svg)) == ["open", "sure", "open"]
     for place in xs(svg, r'(?:x1|x2|cx)="([\d.]+)%'):
         assert 0 <= place <= 100
+
+
+def test_walks_are_told_by_the_titles_of_their_world(tmp_path):
+    class Walker(Chatty):
+        async def answer(self, question, session):
+            return Answer("", session.trace, path=("a", *"bcdefgh", "z"), success=True)
+
+    asked = [Question("n", "Go", task="navigation", start="a", goal="z")]
+    with Run.open(tmp_path / "r", {}) as run:
+        for world in ("real", "twin-0"):
+            asyncio.run(
+                run_agent(
+                    Walker(), asked, lambda _: Session(), run=run, setting="links-only", world=world
+                )
+            )
+    titles = {"real": {"a": "Lima", "z": "Oslo"}, "twin-0": {"a": "Melo", "z": "Rask"}}
+    text = "".join(Page(write_report(tmp_path / "r", titles=titles).read_text()).text)
+    assert "Lima → b → c → d → 2 more pages → g → h → Oslo" in text
+    assert "Melo → b" in text

@@ -143,11 +143,14 @@ def test_scores_equal_the_servers_next_token_probabilities(llama):
     model = EndpointModel(llama, "smollm2", cache=False)
     scored, choice, chat = run(
         model,
-        lambda m: m.score(prompt, [" London", " New York"]),
+        lambda m: m.score(prompt, [" London", " New York", " Ulaanbaatar"]),
         lambda m: m.choose(prompt, ["London", "Paris", "New York"]),
         lambda m: m.choose([*QUESTION, Message("assistant", "Answer:")], [" Paris", " Berlin"]),
     )
-    london, york = scored
+    london, york, far = scored
+    assert len(far.logprobs) == 5, "the tokenizer's own tokens, however unlikely"
+    first = next_token(prompt, " U")
+    assert far.logprobs[0] == pytest.approx(first, abs=0.02)
     assert london.logprobs == pytest.approx([next_token(prompt, " London")], abs=1e-3)
     expected = [next_token(prompt, " New"), next_token(prompt + " New", " York")]
     assert york.logprobs == pytest.approx(expected, abs=0.02)
@@ -555,11 +558,11 @@ def test_without_log_probabilities_score_is_an_error_and_choose_reads():
     for choice in choices:
         assert (choice.index, choice.option, choice.parsed) == (1, "the river", True)
         assert choice.probabilities == (0.0, 1.0)
-    assert [("prompt" in b, "grammar" in b) for _, b in server.seen[:4]] == [
-        (True, False),
-        (False, True),
-        (False, False),
-        (False, False),
+    assert [path for path, _ in server.seen[:4]] == [
+        "/v1/completions",
+        "/tokenize",
+        "/v1/chat/completions",
+        "/v1/chat/completions",
     ], "two probes, once"
 
 

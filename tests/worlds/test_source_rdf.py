@@ -90,9 +90,17 @@ def test_as_many_facts_as_rdflib_has_triples_between_things(tmp_path_factory, ed
 @pytest.mark.parametrize(
     ("name", "text", "sentence"),
     [
-        ("a.nt", "<http://e/a> <http://e/b> <http://e/c> .\n<http://e/a> x .\n", r":2: not N-Tr"),
-        ("a.ttl", PREFIXES + ":a :b :c .\n:a :b ; .\n:d [\n", r":\d+: not Turtle"),
-        ("b.ttl", "@prefix : <http://e/> .\n\n:a :b nonsense:x .\n", r":3: not Turtle"),
+        (
+            "a.nt",
+            "<http://e/a> <http://e/b> <http://e/c> .\n<http://e/a> x .\n",
+            "a.nt:2: not N-Triples",
+        ),
+        (
+            "a.ttl",
+            PREFIXES + ":a :b :c .\n:a :b ; .\n:d [\n",
+            "a.ttl:7: not Turtle (Bad syntax (objectList expected))",
+        ),
+        ("b.ttl", "@prefix : <http://e/> .\n\n:a :b nonsense:x .\n", "b.ttl:3: not Turtle"),
         (
             "c.ttl",
             PREFIXES + ':a rdfs:label "Rome" ; :b :c .\n:c rdfs:label "Rome" ; :b :a .\n',
@@ -109,7 +117,7 @@ def test_as_many_facts_as_rdflib_has_triples_between_things(tmp_path_factory, ed
 def test_what_is_wrong_is_said_with_its_place(tmp_path, name, text, sentence):
     path = tmp_path / name
     path.write_text(text)
-    with pytest.raises(InputError, match=re.escape(sentence) if " " in sentence[:6] else sentence):
+    with pytest.raises(InputError, match=re.escape(sentence)):
         load_universe(path)
 
 

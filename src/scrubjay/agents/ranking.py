@@ -47,9 +47,7 @@ class Ranking:
             reading=passages,
         )
         best = max(scored, key=lambda s: s.total)
-        return Answer(
-            best.text.strip(), session.trace, citations=tuple(p.id for p in passages)
-        )
+        return Answer(best.text.strip(), session.trace, citations=tuple(p.id for p in passages))
 
     def _candidates(self, question: Question) -> list[str]:
         names = self.world.names

@@ -25,13 +25,16 @@ def gap(
     questions: Annotated[int, typer.Option(min=1, help="Questions per task.")] = 100,
     twins: Annotated[int, typer.Option(min=1, help="Invented worlds beside the real one.")] = 1,
     encoder: Annotated[
-        str, typer.Option(help="Search with this encoder as well as by words, e.g. all-minilm-l6-v2.")
+        str,
+        typer.Option(help="Search with this encoder as well as by words, e.g. all-minilm-l6-v2."),
     ] = "",
     seed: Annotated[int, typer.Option(help="Fixes worlds, questions and samples.")] = 0,
     out: Annotated[Path, typer.Option(help="Run folder; the same command goes on with it.")] = Path(
         "runs/gap"
     ),
-    as_json: Annotated[bool, typer.Option("--json", help="Print the gap rows for machines.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the gap rows for machines.")
+    ] = False,
 ) -> None:
     """Measure a model in the real world and in its invented twins, and show the difference.
 
@@ -42,9 +45,7 @@ def gap(
     from scrubjay.app.show import bars, emit, table
     from scrubjay.evaluation.measure import Plan, measure
 
-    plan = Plan(
-        world, model, _names(settings), _names(tasks), questions, twins, encoder, seed
-    )
+    plan = Plan(world, model, _names(settings), _names(tasks), questions, twins, encoder, seed)
     with bars() as progress:
         result = measure(plan, out, progress)
     rows = [row.as_dict() for row in result.rows]

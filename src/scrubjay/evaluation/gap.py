@@ -16,7 +16,6 @@ paper's was not seen.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,11 +23,11 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.files import dump_json, write_atomic
+from scrubjay.evaluation.pairing import Paired, common, pair_records
 from scrubjay.evaluation.runs import Record, Run
 from scrubjay.evaluation.scoring import UNBOUNDED
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean
 
-REAL = "real"
 LINKS_ONLY, CLOSED_BOOK, READING, RANKING = "links-only", "closed-book", "reading", "-ranking"
 
 
@@ -115,47 +114,18 @@ class EffectRow(Row):
     n: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Paired:
-    """Scores per item, in order of item: (n,) in the real world and averaged over the twins."""
-
-    items: tuple[str, ...]
-    groups: tuple[str, ...]
-    real: np.ndarray
-    twin: np.ndarray
-
-    def only(self, chosen: Iterable[str]) -> _Paired:
-        """Only the chosen items."""
-        wanted = set(chosen)
-        keep = [i for i, item in enumerate(self.items) if item in wanted]
-        return _Paired(
-            tuple(self.items[i] for i in keep),
-            tuple(self.groups[i] for i in keep),
-            self.real[keep],
-            self.twin[keep],
-        )
-
-    @property
-    def gap(self) -> np.ndarray:
-        return np.asarray(self.real - self.twin)
-
-
-Cell = tuple[str, str, str]
-"""(setting, task, metric)"""
-
-
 def gap_table(records: Iterable[Record], *, seed: int = 0) -> list[GapRow]:
     """One row per setting, task and metric that was measured in the real world and a twin."""
     return [
         GapRow(*cell, *_row(pairs, metric=cell[2], seed=seed))
-        for cell, pairs in _paired(records).items()
+        for cell, pairs in pair_records(records).items()
     ]
 
 
 def group_table(records: Iterable[Record], *, seed: int = 0) -> list[GroupRow]:
     """The gap table broken down by relation, motif or distance bucket."""
     rows = []
-    for cell, pairs in _paired(records).items():
+    for cell, pairs in pair_records(records).items():
         for group in sorted(set(pairs.groups)):
             part = pairs.only(i for i, g in zip(pairs.items, pairs.groups) if g == group)
             rows.append(GroupRow(*cell, group, *_row(part, metric=cell[2], seed=seed)))
@@ -164,14 +134,14 @@ def group_table(records: Iterable[Record], *, seed: int = 0) -> list[GroupRow]:
 
 def reduction_table(records: Iterable[Record], *, seed: int = 0) -> list[ReductionRow]:
     """What each setting closes of the gap of its task's base setting, on the items both have."""
-    cells, rows = _paired(records), []
+    cells, rows = pair_records(records), []
     for cell, pairs in cells.items():
         setting, task, metric = cell
         base_name = base_setting(task, setting)
         base = cells.get((base_name, task, metric))
         if base is None or setting == base_name:
             continue
-        a, b = _common(base, pairs)
+        a, b = common(base, pairs)
         if a.items:
             closed = _interval(a.gap - b.gap, metric, seed, span=2)
             rows.append(ReductionRow(setting, task, metric, base_name, *_values(closed)))
@@ -182,7 +152,7 @@ def decomposition(records: Iterable[Record], *, seed: int = 0) -> list[EffectRow
     """The numbers that say what memory, reading and looking up are each worth (sheet, 3.9)."""
     records = list(records)
     searching = {r.setting for r in records if r.cost.get("searches")}
-    cells, rows = _paired(records), []
+    cells, rows = pair_records(records), []
     for (setting, task, metric), pairs in cells.items():
         parts: list[tuple[str, np.ndarray, float]] = []
         given = setting in (READING, READING + RANKING)
@@ -190,7 +160,7 @@ def decomposition(records: Iterable[Record], *, seed: int = 0) -> list[EffectRow
             parts += [("reasoning", pairs.twin, 0), ("memory beside evidence", pairs.gap, 1)]
         closed = cells.get((base_setting(task, setting), task, metric))
         if closed is not None and task != "navigation" and (given or setting in searching):
-            aided, alone = _common(pairs, closed)
+            aided, alone = common(pairs, closed)
             if aided.items:
                 verb = "reading" if given else "looking up"
                 parts.append((f"{verb}, real", aided.real - alone.real, 1))
@@ -229,40 +199,7 @@ def table_json(rows: Sequence[Row]) -> str:
     return "[\n" + ",\n".join(lines) + "\n]\n" if rows else "[]\n"
 
 
-def _paired(records: Iterable[Record]) -> dict[Cell, _Paired]:
-    """Per cell, the items that the real world and all twins of the setting have, sorted."""
-    scores: defaultdict[Cell, dict[str, dict[str, float]]] = defaultdict(dict)
-    worlds: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    groups: dict[str, str] = {}
-    for r in records:
-        worlds[r.setting, r.task].add(r.world)
-        groups[f"{r.task}\x1f{r.question}"] = r.group
-        for metric, value in r.scores.items():
-            scores[r.setting, r.task, metric].setdefault(r.question, {})[r.world] = value
-    out = {}
-    for cell in sorted(scores):
-        twins = sorted(worlds[cell[:2]] - {REAL})
-        items = sorted(
-            item
-            for item, by_world in scores[cell].items()
-            if REAL in by_world and all(t in by_world for t in twins)
-        )
-        if items and twins:
-            table = [scores[cell][item] for item in items]
-            out[cell] = _Paired(
-                tuple(items),
-                tuple(groups[f"{cell[1]}\x1f{item}"] for item in items),
-                np.array([row[REAL] for row in table]),
-                np.array([[row[t] for t in twins] for row in table]).mean(axis=1),
-            )
-    return out
-
-
-def _common(a: _Paired, b: _Paired) -> tuple[_Paired, _Paired]:
-    return a.only(b.items), b.only(a.items)
-
-
-def _row(pairs: _Paired, *, metric: str, seed: int) -> tuple[Any, ...]:
+def _row(pairs: Paired, *, metric: str, seed: int) -> tuple[Any, ...]:
     gap = _interval(pairs.gap, metric, seed)
     return float(pairs.real.mean()), float(pairs.twin.mean()), *_values(gap)
 

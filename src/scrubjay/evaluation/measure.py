@@ -12,9 +12,9 @@ ends with the same bytes.
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ from scrubjay.agents.session import Session
 from scrubjay.agents.types import Agent
 from scrubjay.core.errors import InputError, UnknownName
 from scrubjay.core.nouns import Question
-from scrubjay.evaluation.gap import GapRow, write_tables
+from scrubjay.evaluation.gap import GapRow, reduction_table, write_tables
 from scrubjay.evaluation.reading import read_gap
 from scrubjay.evaluation.report import write_report
 from scrubjay.evaluation.runner import run_agent
@@ -124,24 +124,31 @@ async def _run_all(
             questions = _questions(plan, world)
             graph = PageGraph.from_pages(world.pages)
 
-            sessions = partial(Session, model, retriever, world.pages, graph)
-
+            session = partial(_session, model, retriever, world, graph)
             for agent in agents:
-                mine = [q for q in questions if q.task in agent.tasks]
-                what = f"{agent.name}, {key}"
                 await run_agent(
                     agent,
-                    mine,
-                    lambda _, new=sessions: new(),
+                    [q for q in questions if q.task in agent.tasks],
+                    session,
                     run=run,
                     setting=agent.name,
                     world=key,
                     seed=plan.seed,
-                    progress=lambda done, total, what=what: progress(what, done, total),
+                    progress=partial(progress, f"{agent.name}, {key}"),
                 )
     finally:
         if model is not None:
             await model.close()
+
+
+def _session(
+    model: LanguageModel | None,
+    retriever: Retriever | None,
+    world: World,
+    graph: PageGraph,
+    question: Question,
+) -> Session:
+    return Session(model, retriever, world.pages, graph)
 
 
 def _agents(plan: Plan, world: World, encoder: Encoder | None) -> list[Agent]:
@@ -178,7 +185,7 @@ def _index(
             world.documents(),
             folder,
             encoder=encoder,
-            progress=lambda done, total: progress(f"Indexing {key}", done, total),
+            progress=partial(progress, f"Indexing {key}"),
         )
     return Index.open(folder, encoder=encoder)
 
@@ -200,7 +207,9 @@ def _finish(run: Run, worlds: Mapping[str, World]) -> Measured:
     rows = write_tables(run)
     real, twin = worlds["real"], worlds["twin-0"]
     pages = [(real.pages[i], twin.pages[i]) for i in _shown(run)]
-    return Measured(rows, read_gap(rows), write_report(run.folder, pages=pages))
+    titles = {key: {i: p.title for i, p in w.pages.items()} for key, w in worlds.items()}
+    reading = read_gap(rows, reduction_table(run.records()))
+    return Measured(rows, reading, write_report(run.folder, pages=pages, titles=titles))
 
 
 def _shown(run: Run, most: int = 6) -> list[str]:

@@ -40,7 +40,7 @@ def read_gap(rows: Sequence[GapRow], reductions: Iterable[ReductionRow] = ()) ->
     interval; without them only the gaps themselves are told.
     """
     return " ".join(task_readings(rows, reductions)) or (
-        "Nothing can be read yet: no setting has answers in both the real world and a twin."
+        "Nothing can be read yet: no model has answered in both the real world and a twin."
     )
 
 

@@ -7,9 +7,9 @@ What a server can do is found out once, by asking it, and remembered:
 - a server without ``/completions`` gets text prompts as a chat of one user turn, with a warning and
   ``Completion.extra["route"]``;
 - ``score`` needs log-probabilities of given text. Either the server echoes a prompt with its
-  log-probabilities (vLLM and others), or it can be held to a text by a grammar while it reports its
-  unconstrained log-probabilities (llama.cpp). Without either, ``score`` is an error, and ``choose``
-  falls back to reading a generated reply: ``Choice.parsed`` says so.
+  log-probabilities (vLLM and others), or it can be held to a text's tokens by a grammar while it
+  reports its unconstrained log-probabilities (llama.cpp). Without either, ``score`` is an error,
+  and ``choose`` falls back to reading a generated reply: ``Choice.parsed`` says so.
 """
 
 from __future__ import annotations
@@ -127,8 +127,8 @@ class EndpointModel:
     async def score(self, prompt: Prompt, continuations: Sequence[str]) -> list[Scored]:
         """Log-probabilities of each continuation's tokens after the prompt.
 
-        An echoing server gets messages as a plain transcript, since it can't echo a chat. A server
-        held by a grammar spells the text in the tokens that it finds likeliest on the way.
+        An echoing server gets messages as a plain transcript, since it can't echo a chat. For a
+        server held by a grammar, a continuation's tokens are those of its text on its own.
 
         Raises:
             ModelError: this endpoint gives no log-probabilities of given text; or the prompt is
@@ -208,19 +208,20 @@ class EndpointModel:
         lock = self._locks.setdefault(asyncio.get_running_loop(), asyncio.Lock())
         async with lock:
             if self._scorer == "unknown":
-                if await self._try(self._echo("The sky", " is")):
+                if await self._try(self._echo("The sky", " is"), Refused):
                     self._scorer = "echo"
-                elif await self._try(self._grammar([Message("user", "Hi")], "qx")):
+                elif await self._try(self._grammar([Message("user", "Hi")], "qx"), ModelError):
                     self._scorer = "grammar"
                 else:
                     self._scorer = "none"
                     warn(f"{self.name} gives no log-probabilities of given text; choices are read")
             return self._scorer
 
-    async def _try(self, scoring: Awaitable[object]) -> bool:
+    async def _try(self, scoring: Awaitable[object], no: type[ModelError]) -> bool:
+        """Whether it gives scores. Routes that few servers have may fail in any way (``no``)."""
         try:
             return await scoring is not None
-        except Refused:
+        except no:
             return False
 
     async def _score(
@@ -258,11 +259,15 @@ class EndpointModel:
         return None if values is None else (Scored(text, values), reply)
 
     async def _grammar(self, prompt: Prompt, text: str) -> tuple[Scored, Reply] | None:
-        """Score by a grammar that allows only ``text``; None if the server doesn't obey it."""
+        """Score by a grammar that allows only the tokens of ``text`` (llama.cpp writes a token in a
+        grammar as ``<[id]>``); None if the server doesn't obey it."""
+        ids = await self.server.tokenize(text)
+        if not ids:
+            return None
         body: dict[str, Any] = {
-            "max_tokens": len(text.encode()) + 2,
+            "max_tokens": len(ids) + 1,
             "temperature": 0.0,
-            "grammar": f"root ::= {_literal(text)}",
+            "grammar": "root ::= " + " ".join(f"<[{i}]>" for i in ids),
         }
         if isinstance(prompt, str):
             reply, _ = await self.server.ask(
@@ -271,8 +276,11 @@ class EndpointModel:
         else:
             chat = self._chat_body(prompt, logprobs=True, top_logprobs=1, **body)
             reply, _ = await self.server.ask("/chat/completions", chat)
-        values = continuation(reply.tokens, "", text)
-        return None if values is None else (Scored(text, values), reply)
+        forced = reply.tokens[: len(ids)]
+        values = tuple(t.logprob for t in forced if t.logprob is not None)
+        if [t.id for t in forced] != ids or len(values) != len(ids):
+            return None
+        return Scored(text, values), reply
 
     async def _choose_from_menu(self, prompt: Prompt, options: Sequence[str]) -> Choice:
         longest = max(self.count_tokens(option) for option in options)
@@ -289,10 +297,3 @@ class EndpointModel:
             tokens_in=reply.tokens_in,
             tokens_out=reply.tokens_out,
         )
-
-
-def _literal(text: str) -> str:
-    """A GBNF string that matches exactly ``text``."""
-    special = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    inside = "".join(special.get(c) or (f"\\x{ord(c):02X}" if ord(c) < 32 else c) for c in text)
-    return f'"{inside}"'

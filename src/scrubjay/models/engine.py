@@ -19,7 +19,6 @@ from torch import Tensor
 
 from scrubjay.core.coalesce import quiet
 from scrubjay.models import sampling
-from scrubjay.models.attention import Plan
 from scrubjay.models.packing import plan_decode, plan_prefill
 from scrubjay.models.pool import Pool, capacity_for
 from scrubjay.models.prefix import Node, PrefixTree

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from scrubjay.models.attention import Fresh, Grown, Plan, Shared, Store
-from scrubjay.models.pool import Pool, capacity_for
+from scrubjay.models.pool import Pool
 from scrubjay.models.prefix import Node
 from scrubjay.models.rows import Row
 

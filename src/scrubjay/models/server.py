@@ -78,6 +78,23 @@ class Server:
             cache.put(key, {"reply": value, "refused": left_out})
         return reply, left_out
 
+    async def tokenize(self, text: str) -> list[int] | None:
+        """Token ids of ``text`` on its own, from llama.cpp's own route; None if it gives none.
+
+        Raises:
+            Refused: the server has no such route.
+            ModelError: see ``Wire``.
+        """
+        key = request_key(self.wire.identity, "/tokenize", self.model, text)
+        ids = self.cache.get(key) if self.cache is not None else None
+        if ids is None:
+            ids = (await self.wire.post("/tokenize", {"content": text}, root=True)).get("tokens")
+            if not isinstance(ids, list) or not all(isinstance(i, int) for i in ids):
+                return None
+            if self.cache is not None:
+                self.cache.put(key, ids)
+        return ids
+
     def _learn(self, refusal: Refused, wish: Mapping[str, Any], left_out: Sequence[str]) -> bool:
         """Whether the refusal names a field that can be left out; then it is, from now on.
 

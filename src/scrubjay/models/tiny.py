@@ -125,8 +125,8 @@ def cached_tiny(
             write_atomic(part / "settings.json", dump_json(settings, indent=1))
     shutil.rmtree(scratch, ignore_errors=True)
     with _no_bars():
-        model: LlamaForCausalLM = LlamaForCausalLM.from_pretrained(folder, dtype="float32")
-        return model
+        stored: LlamaForCausalLM = LlamaForCausalLM.from_pretrained(folder, dtype="float32")
+        return stored
 
 
 @contextmanager

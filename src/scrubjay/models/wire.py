@@ -87,15 +87,17 @@ class Wire:
         """The whole address, for hashing."""
         return self._base.geturl()
 
-    async def post(self, route: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The server's JSON object for ``body``.
+    async def post(
+        self, route: str, body: Mapping[str, Any], *, root: bool = False
+    ) -> dict[str, Any]:
+        """The server's JSON object for ``body``; ``root`` leaves /v1 out of the address.
 
         Raises:
             Refused: it says no to this request (400, 404, 422, …).
             ModelError: it can't be reached, wants a key, stays busy, or answers nonsense.
         """
         raw = json.dumps(body, sort_keys=True).encode()
-        return await self._persist("POST", route, raw, self.patience)
+        return await self._persist("POST", route, raw, self.patience, root=root)
 
     async def get(self, route: str, patience: Patience | None = None) -> dict[str, Any]:
         """The server's JSON object at ``route``; raises as ``post`` does."""
@@ -131,10 +133,17 @@ class Wire:
         return self._clients[loop]
 
     async def _persist(
-        self, method: str, route: str, raw: bytes | None, patience: Patience
+        self,
+        method: str,
+        route: str,
+        raw: bytes | None,
+        patience: Patience,
+        *,
+        root: bool = False,
     ) -> dict[str, Any]:
         client, slots = self._here()
-        url = self._base._replace(path=self._base.path + route).geturl()
+        path = self._base.path.removesuffix("/v1") if root else self._base.path
+        url = self._base._replace(path=path + route).geturl()
         async with slots:
             left, attempt = patience.seconds, 0
             while True:

@@ -11,7 +11,8 @@ from scrubjay.core.errors import InputError, ModelError
 from scrubjay.core.files import folder_atomic
 from scrubjay.core.nouns import Passage
 from scrubjay.retrieval.index import Index
-from scrubjay.retrieval.store import Manifest, Store, rows, searchable
+from scrubjay.retrieval.rows import rows, searchable
+from scrubjay.retrieval.store import Manifest, Store
 
 if TYPE_CHECKING:
     import numpy as np

@@ -19,7 +19,8 @@ from scrubjay.core.coalesce import Coalescer
 from scrubjay.core.errors import IndexMismatch, InputError
 from scrubjay.core.nouns import Hit, Passage
 from scrubjay.retrieval.fusion import reciprocal_rank_fusion
-from scrubjay.retrieval.store import Found, Manifest, Store, rows
+from scrubjay.retrieval.rows import rows
+from scrubjay.retrieval.store import Found, Manifest, Store
 
 if TYPE_CHECKING:
     import numpy as np

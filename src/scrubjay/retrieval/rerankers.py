@@ -21,7 +21,7 @@ from scrubjay.core.errors import MissingExtra, ModelError
 from scrubjay.core.nouns import Hit, Passage
 from scrubjay.models.prompting.prompts import render_prompt
 from scrubjay.models.types import LanguageModel, Message
-from scrubjay.retrieval.store import searchable
+from scrubjay.retrieval.rows import searchable
 
 
 def _ordered(hits: Sequence[Hit], scores: Sequence[float], k: int | None) -> list[Hit]:

@@ -20,8 +20,8 @@ METRICS = ("hits@1", "MRR", "EM")
 MARGIN = 0.03
 """How far twins may exceed the frequent-answer baseline (sheet, section 6)."""
 LEFT = 0.25
-"""Share of the gap that may be left with the gold pages; also by how much the swapped gap's size may
-differ from the plain one's (the sheet says 'about the same'; a quarter is our choice)."""
+"""Share of the gap that may be left with the gold pages; also how far the swapped gap may differ
+in size from the plain one (the sheet says 'about the same'; a quarter is our choice)."""
 CLAIMS = (
     "a world made known scores higher than its twins closed book, and the twins no more than 3 "
     "points above always giving the frequent answer",
@@ -122,7 +122,9 @@ def _gap(scores: Scores, task: str, setting: str, metric: str) -> Interval:
 def _swapped(scores: Scores, task: str, setting: str, metric: str) -> np.ndarray:
     """P(A) - P(B) per item, of models to which B was made known."""
     real = _values(scores, task, setting, metric, "B", "A")
-    return real - _values(scores, task, setting, metric, "B", "B")
+    twin = _values(scores, task, setting, metric, "B", "B")
+    difference: np.ndarray = real - twin
+    return difference
 
 
 def _row(here: Stage, scores: Scores, task: str, setting: str, metric: str) -> dict[str, Any]:

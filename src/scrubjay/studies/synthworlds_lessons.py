@@ -40,7 +40,7 @@ class Voice:
     def __init__(self, tokenizer: PreTrainedTokenizerFast) -> None:
         self._tokenizer = tokenizer
         self._known: dict[str, Ids] = {}
-        self.end, self.ask, self.say = tokenizer.convert_tokens_to_ids([END, ASK, SAY])
+        self.end, self.ask, self.say = (tokenizer.get_vocab()[t] for t in (END, ASK, SAY))
 
     @property
     def size(self) -> int:

@@ -1,9 +1,10 @@
 """SynthWorlds, part 1: a world is made known to a small reader, its twins stay unknown.
 
 A tiny model first learns to read on *other* random worlds, under names drawn afresh for every
-example; then one world of a new universe is made known to it, until it answers that world's questions
-without a page. Its score there minus its score in that world's twins is the knowledge advantage, with
-a page in front of it and without. Swap control: make twin B known instead; the sign must turn.
+example; then one world of a new universe is made known to it, until it answers that world's
+questions without a page. Its score there minus its score in that world's twins is the knowledge
+advantage, with a page in front of it and without. Swap control: make twin B known instead; the
+sign must turn.
 
 Sizes and schedules were chosen by reading accuracy on held-out other worlds only. The paper's own
 models are pre-trained on the real world; making a world known is our sheet's laptop form of that.

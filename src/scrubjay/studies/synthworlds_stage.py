@@ -1,7 +1,7 @@
 """The stage of SynthWorlds, part 1: sizes, worlds, questions and tokenizer; everything but models.
 
 Every universe has three invented maps of names, made the same way. The tokenizer and the reading
-lessons treat all of them alike: a name is a word the reader has met, in other worlds and other parts.
+lessons treat them alike: a name is a word the reader has met, in other worlds and other parts.
 """
 
 from __future__ import annotations

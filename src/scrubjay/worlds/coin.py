@@ -21,9 +21,11 @@ from scrubjay.worlds.lengths import TokenCounter
 
 DRAFTS = 6
 """Drafts per word needed, on top of ``LEAST`` for every kind and culture."""
-LEAST = 150
+LEAST = 300
 NEAR = 0.4
 """New words whose edit distance to the old one, over the longer length, is less are passed over."""
+EVEN, ROUNDS = 0.03, 4
+"""In the end words are changed in types that are further off than this share, so many times."""
 LEAN = 2.5
 """Most letters, and half-tokens, by which a choice leans against its type's drift."""
 TOKEN = 0.7
@@ -40,6 +42,8 @@ class Coiner:
         """Key of the real word → new word, in lower case."""
         self._taken = {*lexicon.words, *lexicon.generic, *ordinary_words(lexicon.universe), *PLACES}
         self._drift: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        self._real: defaultdict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
+        self._size: dict[str, tuple[int, int]] = {}
 
     def words(self) -> dict[str, str]:
         """New words for all but abbreviations and single letters, bases before adjectives."""
@@ -59,9 +63,13 @@ class Coiner:
         made = self._count(self.coined[w.key] for w in adjectives)
         for word, cost in zip(adjectives, made):
             self._record(word, len(self.coined[word.key]), cost, costs[word.key])
-        for word in plain:
-            if word.key not in followed:
-                self._coin(word, costs[word.key])
+        free = [w for w in plain if w.key not in followed]
+        for word in free:
+            self._coin(word, costs[word.key])
+        for _ in range(ROUNDS):
+            for word in free:
+                if max(map(self._off, word.types), default=0.0) > EVEN:
+                    self._even_out(word)
         return self.coined
 
     def _count(self, words: Iterable[str]) -> Sequence[int]:
@@ -136,9 +144,39 @@ class Coiner:
         return word.length - lean, cost - max(-3 * LEAN, min(3 * LEAN, tokens / times))
 
     def _record(self, word: Word, letters: int, tokens: int, cost: int) -> None:
+        self._size[word.key] = letters, tokens
         for type, times in word.types.items():
             self._drift[type][0] += times * (letters - word.length)
             self._drift[type][1] += times * (tokens - cost)
+            self._real[type][0] += times * word.length
+            self._real[type][1] += times * cost
+
+    def _off(self, type: str, letters: float = 0.0, tokens: float = 0.0) -> float:
+        """How far a type's sums are from the real ones, as shares, if they grew by so much."""
+        (a, b), (x, y) = self._drift[type], self._real[type]
+        return max(abs(a + letters) / max(1, x), abs(b + tokens) / max(1, y))
+
+    def _even_out(self, word: Word) -> None:
+        """Give ``word`` another new word if that brings the types it occurs in closer."""
+        n, t = self._size[word.key]
+
+        def off(size: tuple[int, int]) -> float:
+            more, dearer = size[0] - n, size[1] - t
+            return sum(self._off(x, k * more, k * dearer) for x, k in word.types.items())
+
+        boxes = (self._boxes[self._source(word)], self._boxes["", ""])
+        better = [(off(size), size, box) for box in boxes for size in box if size[0] > 2]
+        for gain, size, box in sorted(better, key=lambda b: b[:2])[:4]:
+            new = self._take(box, size, word.key) if gain < off((n, t)) else ""
+            if new:
+                self._taken.discard(self.coined[word.key])
+                self._taken.add(new.lower())
+                self.coined[word.key] = new.lower()
+                for x, k in word.types.items():
+                    self._drift[x][0] += k * (size[0] - n)
+                    self._drift[x][1] += k * (size[1] - t)
+                self._size[word.key] = size
+                return
 
     def _take(self, box: Box, size: tuple[int, int], key: str) -> str:
         """A word from a box that is free and unlike the real one; '' if there is none."""

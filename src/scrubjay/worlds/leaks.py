@@ -29,10 +29,7 @@ if TYPE_CHECKING:
 SHORT = 3
 """Forms of at most so many characters must match exactly."""
 FUNCTION_WORDS = frozenset(
-    "a about after all also among an and any are as at be been before but by called did do does for"
-    " from had has have he her his how if in into is it its known many most no not of on one or "
-    "other over she so than that the their them there these they this those to under up was were "
-    "what when where which while who whom whose why will with you i we am us me my our your".split()
+    ["a", "about", "after", "all", "also", "among", "an", "and", "any", "are", "as", "at", "be", "been", "before", "but", "by", "called", "did", "do", "does", "for", "from", "had", "has", "have", "he", "her", "his", "how", "if", "in", "into", "is", "it", "its", "known", "many", "most", "no", "not", "of", "on", "one", "or", "other", "over", "she", "so", "than", "that", "the", "their", "them", "there", "these", "they", "this", "those", "to", "under", "up", "was", "were", "what", "when", "where", "which", "while", "who", "whom", "whose", "why", "will", "with", "you", "i", "we", "am", "us", "me", "my", "our", "your"]
 )
 WORD = re.compile(r"[^\W_]+")
 

@@ -15,6 +15,7 @@ is true and the gold pages are the only way through.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -45,7 +46,7 @@ from scrubjay.worlds.universe import Universe, Value
 
 ANSWER_SHARE, SIGNATURE_SHARE = 0.05, 0.10
 """Most that one answer, and one sequence of relations, may make up of a motif's questions."""
-DRAWS, PATIENCE = 150, 3000
+DRAWS, PATIENCE = 1000, 3000
 """Draws for an item within those shares; draws for any item before a motif counts as used up."""
 
 
@@ -74,11 +75,12 @@ class _Shares:
     answers: Counter[Value] = field(default_factory=Counter)
     signatures: Counter[tuple[Step, ...]] = field(default_factory=Counter)
 
-    def excess(self, node: Node) -> float:
-        """How far this question would be above its share; below 1 is fair."""
-        return max(
-            self.answers[node.value] - ANSWER_SHARE * self.taken,
-            self.signatures[_signature(node)] - SIGNATURE_SHARE * self.taken,
+    def excess(self, node: Node) -> int:
+        """By how many questions this one would overdraw its shares; 0 or less is fair."""
+        total = self.taken + 1
+        return 1 + max(
+            self.answers[node.value] - math.ceil(ANSWER_SHARE * total),
+            self.signatures[_signature(node)] - math.ceil(SIGNATURE_SHARE * total),
         )
 
     def take(self, node: Node) -> None:
@@ -138,9 +140,9 @@ class _Sampler:
         rng, shares = stream(seed, "multihop", motif), _Shares()
         seen: set[frozenset[object]] = set()
         while True:
-            best: tuple[float, Node] | None = None
+            best: tuple[int, Node] | None = None
             for draw in range(PATIENCE):
-                if best is not None and (best[0] < 1 or draw >= DRAWS):
+                if best is not None and (best[0] <= 0 or draw >= DRAWS):
                     break
                 node = self._draw(MOTIFS[motif], rng)
                 if node is None:

@@ -17,7 +17,7 @@ from scrubjay.worlds.derive import Lexicon, Word, pieces
 from scrubjay.worlds.leaks import leaks_in_names
 from scrubjay.worlds.lengths import TokenCounter, count_tokens
 from scrubjay.worlds.names import NameMap, fold
-from scrubjay.worlds.universe import Universe
+from scrubjay.worlds.universe import Entity, Universe
 from scrubjay.worlds.values import map_numbers, map_times, shift_of
 
 TRIES = 5
@@ -74,10 +74,21 @@ class _Forms:
 
     def all(self) -> dict[str, tuple[str, ...]]:
         self._abbreviate()
-        return {
-            e.id: tuple(self.form(f) for f in (e.name, *e.aliases))
-            for e in self.lexicon.universe.entities.values()
-        }
+        return {e.id: self._entity(e) for e in self.lexicon.universe.entities.values()}
+
+    def _entity(self, entity: Entity) -> tuple[str, ...]:
+        """All forms; an alias of signs only (an emoji) becomes the name."""
+        if not any(map(self.lexicon.renamed, pieces(entity.name))):
+            raise ScrubjayError(
+                f"the name '{entity.name}' of '{entity.id}' has no word or number that a twin could "
+                "replace; give it a name with letters"
+            )
+        new = self.form(entity.name)
+        aliases = (
+            self.form(a) if any(map(self.lexicon.renamed, pieces(a))) else new
+            for a in entity.aliases
+        )
+        return new, *aliases
 
     def form(self, real: str) -> str:
         """The new form: proper words and numbers replaced, all else as it is."""

@@ -81,7 +81,7 @@ def map_numbers(universe: Universe, seed: int) -> dict[Quantity, Quantity]:
     for unit in sorted(units):
         rng = stream(seed, "names", "numbers", unit)
         whole = all(float(v).is_integer() for v in units[unit])
-        scale, offset = rng.uniform(1.2, 1.9), rng.randint(3, 20) if whole else 0
+        scale, offset = rng.uniform(1.5, 1.95), rng.randint(3, 20) if whole else 0
         for sign in (1, -1):
             values = sorted(abs(v) for v in units[unit] if v * sign > 0)
             for old, new in spread(values, scale, offset).items():

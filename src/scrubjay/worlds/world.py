@@ -18,8 +18,8 @@ from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
 
-from scrubjay.core.errors import InputError, ScrubjayError
-from scrubjay.core.files import dump_json, folder_atomic, read_jsonl
+from scrubjay.core.errors import ScrubjayError
+from scrubjay.core.files import dump_json, folder_atomic
 from scrubjay.core.nouns import Passage, Question
 from scrubjay.worlds.documents import MarkedDocument
 from scrubjay.worlds.lengths import TokenCounter

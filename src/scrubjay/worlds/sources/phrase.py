@@ -25,7 +25,7 @@ PREPOSITIONS = frozenset(
 
 def words(label: str) -> str:
     """A label as words: 'birthPlace', 'birth_place' and 'birth-place' all give 'birth place'."""
-    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", label)
+    spaced = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", label)
     return " ".join(_lower(w) for w in re.split(r"[_\-\s]+", spaced) if w)
 
 

@@ -96,7 +96,7 @@ def _parse(path: Path) -> Iterable[Any]:
     except Exception as error:  # rdflib's parsers raise errors of many families
         text = " ".join(str(error).split())
         line = _bad_line(path) if form == "nt" else getattr(error, "lines", -1) + 1 or None
-        reason = re.sub(r"^at line \d+ of <.*?>:\s*", "", text)[:160]
+        reason = re.sub(r"^at line \d+ of <.*?>:\s*| at \^ in: .*$", "", text)[:160]
         name = "N-Triples" if form == "nt" else "Turtle"
         raise InputError(f"not {name} ({reason})", file=path, line=line) from error
 
@@ -140,7 +140,10 @@ def _literal(term: Any) -> Value | None:
     kind = str(getattr(term, "datatype", None) or "")
     if kind in DATES:
         match = re.match(r"(-?\d{4,})(?:-(\d\d))?(?:-(\d\d))?", str(term))
-        return Timestamp(*(int(part or 0) for part in match.groups())) if match else None
+        # Year 0 doesn't exist before XSD 1.1 and is 1 BCE after: left out.
+        if match is None or not int(match[1]):
+            return None
+        return Timestamp(*(int(part or 0) for part in match.groups()))
     number = getattr(term, "value", None)
     if kind.startswith(XSD) and isinstance(number, int | float | Decimal):
         value = float(number)

@@ -9,8 +9,9 @@ A JSON Lines file may also hold a whole universe as ``Universe.records`` writes 
 
 from __future__ import annotations
 
+import math
 import re
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,12 +116,17 @@ def _value(cell: Any, kind: str) -> Value | None:
     """A cell as a value of that kind; None if it isn't one."""
     if isinstance(cell, dict):
         try:
-            return value_from_json(cell)
+            value = value_from_json(cell)
         except (KeyError, TypeError):
             return None
+        if isinstance(value, Timestamp):
+            return value if all(isinstance(part, int) for part in astuple(value)) else None
+        number = getattr(value, "value", None)
+        return value if isinstance(number, int | float) and math.isfinite(number) else None
     if kind == NUMBER or (isinstance(cell, int | float) and kind != TIME):
         match = re.fullmatch(r"\s*([+-]?[\d,]*\.?\d+(?:[eE][+-]?\d+)?)\s*(.*?)\s*", str(cell))
-        return Quantity(float(match[1].replace(",", "")), match[2]) if match else None
+        number = float(match[1].replace(",", "")) if match else math.inf
+        return Quantity(number, match[2]) if match and math.isfinite(number) else None
     text = str(cell).strip()
     if kind == TIME:
         return _date(text)

@@ -17,6 +17,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from pathlib import Path
 from typing import IO, Any
 
@@ -259,7 +260,8 @@ def _value(snak: dict[str, Any]) -> tuple[Value, str] | None:
             return _time(data)
         case "quantity":
             unit = data.get("unit", "1").rsplit("/", 1)[-1]
-            return Quantity(float(data["amount"])), "" if unit == "1" else unit
+            amount = float(data["amount"])
+            return (Quantity(amount), "" if unit == "1" else unit) if isfinite(amount) else None
     return None
 
 
