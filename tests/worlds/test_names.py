@@ -25,7 +25,9 @@ LENGTH = {2: 28, 4: 30, 6: 30, 9: 30, 11: 30}
 
 def universe_of(values) -> Universe:
     relation = Relation("r", "thing", TIME, ("[S] has [O].",))
-    return Universe([Entity("e", "thing", "Thing")], [relation], [Fact("e", "r", v) for v in values])
+    return Universe(
+        [Entity("e", "thing", "Thing")], [relation], [Fact("e", "r", v) for v in values]
+    )
 
 
 def sample() -> NameMap:

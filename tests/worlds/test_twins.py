@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scrubjay.core.errors import ScrubjayError
 from scrubjay.worlds.derive import Lexicon, pieces
 from scrubjay.worlds.leaks import check_leaks, leaks_in_names
+from scrubjay.worlds.lengths import count_tokens
 from scrubjay.worlds.names import NameMap, fold
 from scrubjay.worlds.sources.random import random_universe
 from scrubjay.worlds.twins import make_twin_names
@@ -126,7 +127,9 @@ NAMES = st.lists(WORDS | GENERIC, min_size=1, max_size=4).map(" ".join)
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.lists(NAMES, min_size=1, max_size=3), min_size=1, max_size=12), st.integers(0, 99))
+@given(
+    st.lists(st.lists(NAMES, min_size=1, max_size=3), min_size=1, max_size=12), st.integers(0, 99)
+)
 def test_any_names_are_renamed_without_leak_or_clash(forms, seed):
     """Whatever users call their things: nothing leaks, names stay distinct, words are counted."""
     unique = {f[0].casefold(): f for f in forms}
@@ -151,8 +154,11 @@ def test_random_universes_are_renamed_to_measure(universe_seed, seed):
     new = [names.name(e) for e in universe.entities]
     assert len({fold(n) for n in new}) == len(new)
     for members in universe.by_type.values():
-        real = sum(len(e.name) for e in members)
-        assert sum(len(names.name(e.id)) for e in members) == pytest.approx(real, rel=0.1)
+        # A handful of names can miss the 10 % by one letter: nine names are a fair mean.
+        within = 0.1 if len(members) > 8 else 0.2
+        real, new = [f" {e.name}" for e in members], [f" {names.name(e.id)}" for e in members]
+        assert sum(map(len, new)) == pytest.approx(sum(map(len, real)), rel=within)
+        assert sum(count_tokens(new)) == pytest.approx(sum(count_tokens(real)), rel=within)
 
 
 def test_planted_leaks_are_found():

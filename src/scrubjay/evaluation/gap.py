@@ -141,11 +141,24 @@ def reduction_table(records: Iterable[Record], *, seed: int = 0) -> list[Reducti
         base = cells.get((base_name, task, metric))
         if base is None or setting == base_name:
             continue
-        a, b = common(base, pairs)
-        if a.items:
-            closed = _interval(a.gap - b.gap, metric, seed, span=2)
+        closed = _difference(base, pairs, metric, seed)
+        if closed is not None:
             rows.append(ReductionRow(setting, task, metric, base_name, *_values(closed)))
     return rows
+
+
+def gap_difference(
+    records: Iterable[Record], task: str, metric: str, first: str, second: str, *, seed: int = 0
+) -> Interval | None:
+    """KA of the first setting minus KA of the second, on the items both have; None without any."""
+    cells = pair_records(records)
+    a, b = cells.get((first, task, metric)), cells.get((second, task, metric))
+    return None if a is None or b is None else _difference(a, b, metric, seed)
+
+
+def _difference(a: Paired, b: Paired, metric: str, seed: int) -> Interval | None:
+    a, b = common(a, b)
+    return _interval(a.gap - b.gap, metric, seed, span=2) if a.items else None
 
 
 def decomposition(records: Iterable[Record], *, seed: int = 0) -> list[EffectRow]:

@@ -86,7 +86,8 @@ def measure(plan: Plan, out: Path, progress: Progress = lambda *_: None) -> Meas
     """Run the plan in the folder ``out`` (or go on with it) and write tables and report.
 
     Raises:
-        ScrubjayError: bad names, a model that can't be asked, a folder of another plan, a full disk.
+        ScrubjayError: bad names, a model that can't be asked, a folder of another plan, a full
+            disk.
     """
     from scrubjay.models import load_model
 
@@ -159,7 +160,8 @@ def _agents(plan: Plan, world: World, encoder: Encoder | None) -> list[Agent]:
     asked = {a.name for a in fitting} & set(plan.settings)
     if not asked:
         raise InputError(
-            f"none of the settings {', '.join(plan.settings)} fits the tasks {', '.join(plan.tasks)}"
+            f"none of the settings {', '.join(plan.settings)} fits the tasks "
+            f"{', '.join(plan.tasks)}"
         )
     return fitting
 

@@ -174,7 +174,7 @@ def _baselines(here: Stage) -> dict[str, Number]:
     for number, maps in enumerate(here.worlds):
         universe = maps["A"].universe
         usual = most_frequent_answers(universe)
-        for item in here.items(number, "recall"):
+        for item in here.items[number]["recall"]:
             frequent.append(float(usual[item.group] in item.answers))
             chance.append(len(item.answers) / len(candidates(universe, item)))
             oracle.append(float(universe.query(item.pattern) == set(item.answers)))

@@ -99,7 +99,7 @@ def make_known(job: Job, report: Report) -> LlamaForCausalLM:
     world = here.worlds[job.universe][job.map]
     items = sample("recall", world.universe, world.marked, 10_000, job.seed)
     lessons = WorldLessons(here.voice, world, items, here.reading, job.training)
-    probe = here.items(job.universe, "recall")
+    probe = here.items[job.universe]["recall"]
 
     def make(scratch: Path) -> LlamaForCausalLM:
         model = train_reader(job, lambda done: None)
@@ -167,7 +167,7 @@ def examine(job: Job, report: Report, out: Path) -> None:
         found = json.loads((out / "found.json").read_text("utf-8"))[job.universe]
         scores: dict[str, Any] = {}
         for task in ("recall", "multihop"):
-            items = here.items(job.universe, task)
+            items = here.items[job.universe][task]
             for name, world in here.worlds[job.universe].items():
                 for setting in SETTINGS:
                     pages = {
@@ -249,7 +249,7 @@ def find_pages(here: Stage, out: Path) -> None:
         for name, world in maps.items():
             index = build_index(world.documents(), out / "index" / f"{number}{name}")
             for task in per_task:
-                texts = [render(i, world.names).text for i in here.items(number, task)]
+                texts = [render(i, world.names).text for i in here.items[number][task]]
                 per_task[task][name] = asyncio.run(_search_all(index, texts))
         found.append(per_task)
     write_atomic(path, dump_json(found))

@@ -48,7 +48,7 @@ class Size:
 
 SIZES: dict[Scale, Size] = {
     "smoke": Size(
-        60, 1, 1, 2, 1200, 32, 1, Schedule(8, warmup=2), Schedule(8, warmup=2), 0.95, 4, 20, 20
+        60, 1, 1, 2, 1200, 32, 1, Schedule(8, warmup=2), Schedule(8, warmup=2), 0.95, 4, 20, 12
     ),
     "laptop": Size(
         300, 3, 2, 8, 6000, 128, 3, Schedule(4000, 3e-3), Schedule(1600, 2e-3), 0.95, 12, 240, 240
@@ -102,15 +102,18 @@ class Stage:
     def held_out(self) -> ReadingLessons:
         return self.lessons(held_out=True)
 
-    def items(self, universe: int, task: str) -> list[Item]:
-        """The questions that are measured; multi-hop ones of at most three hops."""
-        world = self.worlds[universe]["A"]
-        count = self.size.recall if task == "recall" else self.size.multihop
+    @cached_property
+    def items(self) -> list[dict[str, list[Item]]]:
+        """Per universe and task, the questions that are measured; of three hops at most."""
+        wanted = {"recall": self.size.recall, "multihop": self.size.multihop}
         return [
-            item
-            for item in sample(task, world.universe, world.marked, count, self.seed)
-            if len(item.gold) <= 3
+            {task: self._sample(maps["A"], task, n) for task, n in wanted.items()}
+            for maps in self.worlds
         ]
+
+    def _sample(self, world: World, task: str, n: int) -> list[Item]:
+        drawn = sample(task, world.universe, world.marked, n, self.seed)
+        return [item for item in drawn if len(item.gold) <= 3]
 
     @cached_property
     def settings(self) -> dict[str, Any]:

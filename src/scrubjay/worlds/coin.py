@@ -118,7 +118,12 @@ class Coiner:
         letters, tokens = self._wanted(word, cost)
         own = self._boxes[self._source(word)]
         options = [
-            (abs(n - letters) + TOKEN * abs(t - tokens) + 3.0 * (abs(t - cost) > 6) + dear, n, t, box)
+            (
+                abs(n - letters) + TOKEN * abs(t - tokens) + 3.0 * (abs(t - cost) > 6) + dear,
+                n,
+                t,
+                box,
+            )
             for box, dear in ((own, 0.0), (self._boxes["", ""], 0.8))
             for n, t in box
         ]

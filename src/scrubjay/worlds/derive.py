@@ -110,7 +110,11 @@ class Lexicon:
         if sort != "w":
             return sort == "d"
         key = fold(piece)
-        if key in self.forced or key in self._lower or (key in self.forced_capital and not piece.islower()):
+        if (
+            key in self.forced
+            or key in self._lower
+            or (key in self.forced_capital and not piece.islower())
+        ):
             return True
         return not (piece.islower() or key in self.generic or ROMAN.fullmatch(piece))
 

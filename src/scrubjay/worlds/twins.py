@@ -25,9 +25,7 @@ TRIES = 5
 ACCENTS = {"a": "áàâ", "e": "éèê", "i": "íìî", "o": "óòô", "u": "úùû"}
 
 
-def make_twin_names(
-    universe: Universe, seed: int, tokens: TokenCounter | None = None
-) -> NameMap:
+def make_twin_names(universe: Universe, seed: int, tokens: TokenCounter | None = None) -> NameMap:
     """Invented names for every entity of ``universe``, and moved dates and numbers.
 
     Args:
@@ -45,7 +43,11 @@ def make_twin_names(
     for attempt in range(TRIES):
         forms = _Forms(lexicon, tokens, shift, seed, attempt).all()
         names = NameMap(
-            forms, f"twin{seed}", shift, map_times(universe, seed, shift), map_numbers(universe, seed)
+            forms,
+            f"twin{seed}",
+            shift,
+            map_times(universe, seed, shift),
+            map_numbers(universe, seed),
         )
         leaks = leaks_in_names(names, universe, most=3)
         if not leaks and (not _clash(NameMap.real(universe)) < _clash(names)):
@@ -115,7 +117,9 @@ class _Forms:
         if piece not in known:
             at = next((i for i, c in enumerate(new) if c in ACCENTS), None)
             number = len(known)
-            accented = new if at is None else new[:at] + ACCENTS[new[at]][number % 3] + new[at + 1 :]
+            accented = (
+                new if at is None else new[:at] + ACCENTS[new[at]][number % 3] + new[at + 1 :]
+            )
             known[piece] = accented + "h" * (number // 3)
         return known[piece]
 

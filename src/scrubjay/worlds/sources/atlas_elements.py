@@ -14,7 +14,7 @@ from itertools import permutations
 from pathlib import Path
 from typing import Any
 
-from scrubjay.core.errors import MissingExtra
+from scrubjay.core.errors import MissingExtra, ScrubjayError
 from scrubjay.worlds.sources import atlas_tables as tables
 from scrubjay.worlds.sources.draft import Draft, Drafts, slug
 from scrubjay.worlds.universe import Quantity, Timestamp
@@ -34,6 +34,7 @@ def add_elements(drafts: Drafts) -> None:
 
     Raises:
         MissingExtra: mendeleev isn't installed.
+        ScrubjayError: its table isn't the one we know.
     """
     people: dict[str, list[Timestamp]] = {}
     for row in _rows():
@@ -76,6 +77,11 @@ def _rows() -> list[sqlite3.Row]:
             "LEFT JOIN series s ON s.id = e.series_id "
             "LEFT JOIN groups g ON g.group_id = e.group_id ORDER BY e.atomic_number"
         ).fetchall()
+    except sqlite3.Error as error:
+        raise ScrubjayError(
+            f"the installed mendeleev keeps its elements in another form ({error}); "
+            "install a newer one: pip install -U mendeleev"
+        ) from error
     finally:
         connection.close()
 
