@@ -93,7 +93,7 @@ def test_aliases_can_be_mentioned():
 
 def test_pages_stay_short_but_every_relation_is_stated():
     many = [Fact("a", "near", x) for x in "bcde"] + [FACTS[1]]
-    (page,) = TemplateWriter(toy(many), words=12).write()
+    (page,) = TemplateWriter(toy(many), words=13).write()
     stated = {f.relation: [g.object for g in page.facts if g.relation == f.relation] for f in many}
     assert stated["near"] == ["b", "c"]
     assert stated["people"] == [Quantity(1200)]

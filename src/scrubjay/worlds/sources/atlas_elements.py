@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from contextlib import closing
 from importlib.util import find_spec
 from itertools import permutations
 from pathlib import Path
@@ -68,22 +69,20 @@ def _rows() -> list[sqlite3.Row]:
     if spec is None or spec.origin is None:
         raise MissingExtra("mendeleev", "worlds")
     table = Path(spec.origin).with_name("elements.db")
-    connection = sqlite3.connect(f"{table.as_uri()}?mode=ro&immutable=1", uri=True)
     try:
-        connection.row_factory = sqlite3.Row
-        return connection.execute(
-            "SELECT e.name, e.period, e.discoverers, e.discovery_year, e.discovery_location, "
-            "e.goldschmidt_class, s.name AS family, g.name AS 'group' FROM elements e "
-            "LEFT JOIN series s ON s.id = e.series_id "
-            "LEFT JOIN groups g ON g.group_id = e.group_id ORDER BY e.atomic_number"
-        ).fetchall()
+        with closing(sqlite3.connect(f"{table.as_uri()}?mode=ro&immutable=1", uri=True)) as found:
+            found.row_factory = sqlite3.Row
+            return found.execute(
+                "SELECT e.name, e.period, e.discoverers, e.discovery_year, e.discovery_location, "
+                "e.goldschmidt_class, s.name AS family, g.name AS 'group' FROM elements e "
+                "LEFT JOIN series s ON s.id = e.series_id "
+                "LEFT JOIN groups g ON g.group_id = e.group_id ORDER BY e.atomic_number"
+            ).fetchall()
     except sqlite3.Error as error:
         raise ScrubjayError(
             f"the installed mendeleev keeps its elements in another form ({error}); "
             "install a newer one: pip install -U mendeleev"
         ) from error
-    finally:
-        connection.close()
 
 
 def _element(drafts: Drafts, row: sqlite3.Row) -> str:
