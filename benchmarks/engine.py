@@ -102,7 +102,9 @@ def _compare(ours: Any, peer: Any, texts: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _timed(ask: Callable[[Sequence[str]], list[str]], texts: Sequence[str]) -> tuple[float, list[str]]:
+def _timed(
+    ask: Callable[[Sequence[str]], list[str]], texts: Sequence[str]
+) -> tuple[float, list[str]]:
     began = time.perf_counter()
     answers = ask(texts)
     return len(texts) / (time.perf_counter() - began), answers

@@ -1,5 +1,7 @@
-"""Tiny models: seeded, cached, and their ranking checked against plain passes and real generation."""
+"""Tiny models: seeded, cached, their ranking checked against plain passes and generation."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,7 +54,23 @@ def test_tokenizer_keeps_words_the_same_wherever_they_stand() -> None:
     name = tokenizer.encode("Kelita", add_special_tokens=False)
     assert first[: len(name)] == name == last[-1 - len(name) : -1]
     assert tokenizer.decode(name) == "Kelita"
+    assert tokenizer.decode(first) == "Kelita borders Bamoru ."
     assert [tokenizer.get_vocab()[t] for t in (PAD, END, ASK, SAY)] == [0, 1, 2, 3]
+
+
+def test_the_same_texts_give_the_same_tokenizer_in_every_process() -> None:
+    """Other processes hash text in other orders; many words of equal frequency make ties."""
+    code = (
+        "import itertools, hashlib\n"
+        "from scrubjay.models.tiny import train_tokenizer\n"
+        "words = [''.join(w) for w in itertools.product('bdgklm', 'aeo', 'nrst', 'ai')]\n"
+        "t = train_tokenizer([' '.join(words)], 120)\n"
+        "print(hashlib.sha256(t.backend_tokenizer.to_str().encode()).hexdigest())"
+    )
+    run = [sys.executable, "-c", code]
+    prints = {subprocess.run(run, capture_output=True, check=True).stdout for _ in range(2)}
+    assert len(prints) == 1
+    assert prints != {b""}
 
 
 def test_unseen_words_fall_into_pieces_that_spell_them() -> None:

@@ -1,4 +1,4 @@
-"""Causal language modelling: the loss against the library's own, learning, and resuming to the bit."""
+"""Causal language modelling: the loss against the library's own, learning, resuming to the bit."""
 
 import math
 from pathlib import Path

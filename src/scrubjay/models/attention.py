@@ -149,24 +149,37 @@ def register() -> None:
 def _fresh(
     run: Fresh, q: Tensor, k: Tensor, v: Tensor, scale: float, out: Tensor, total: Tensor
 ) -> None:
-    heads, shape = q.shape[1] // k.shape[1], (*run.tokens.shape, -1, q.shape[-1])
-    flat = run.tokens.flatten()
-    queries, keys, values = (x[flat].view(shape).transpose(1, 2) for x in (q, k, v))
-    o, lse = _flash(queries, _repeat(keys, heads), _repeat(values, heads), is_causal=True, scale=scale)
-    out[run.line] = o.transpose(1, 2).flatten(0, 1)[run.real]
-    total[run.line] = lse.transpose(1, 2).flatten(0, 1)[run.real]
+    runs, length = run.tokens.shape
+    flat, groups, size = run.tokens.flatten(), k.shape[1], q.shape[-1]
+    if q.dtype == torch.float32:
+        queries, keys, values = (
+            x[flat].view(runs, length, -1, size).transpose(1, 2) for x in (q, k, v)
+        )
+        times = q.shape[1] // groups
+        keys, values = (x.repeat_interleave(times, 1) for x in (keys, values))
+        o, lse = _flash(queries, keys, values, is_causal=True, scale=scale)
+        o, lse = o.transpose(1, 2), lse.transpose(1, 2)
+    else:
+        keys, values = (x[flat].view(runs, length, groups, size).transpose(1, 2) for x in (k, v))
+        queries = q[flat].view(runs, length, groups, -1, size).transpose(1, 2)
+        queries = queries.reshape(runs, groups, -1, size)  # heads that share a key: more queries
+        times = queries.shape[2] // length
+        later = torch.ones(length, length, dtype=torch.bool).triu(1).repeat_interleave(times, 0)
+        mask = torch.zeros(later.shape, dtype=q.dtype).masked_fill_(later, -torch.inf)
+        o, lse = _softmax(queries, keys, values, scale, mask)
+        o = o.view(runs, groups, length, times, size).transpose(1, 2)
+        lse = lse.reshape(runs, groups, length, times).transpose(1, 2)
+    out[run.line] = o.reshape(runs * length, *q.shape[1:])[run.real]
+    total[run.line] = lse.reshape(runs * length, -1)[run.real]
 
 
-def _grown(
-    rows: Grown, layer: int, q: Tensor, scale: float, out: Tensor, total: Tensor
-) -> None:
+def _grown(rows: Grown, layer: int, q: Tensor, scale: float, out: Tensor, total: Tensor) -> None:
     longest = rows.mask.shape[-1]
     keys = rows.kv[0, layer, :, :longest].transpose(1, 2)
     values = rows.kv[1, layer, :, :longest].transpose(1, 2)
-    slots, heads = keys.shape[:2]
-    queries = q[rows.tokens].view(slots, heads, -1, q.shape[-1])  # heads that share a key: queries
-    mask = rows.mask.expand(slots, heads, queries.shape[2], longest)
-    o, lse = _flash(queries, keys, values, attn_mask=mask, scale=scale)
+    slots, groups = keys.shape[:2]
+    queries = q[rows.tokens].view(slots, groups, -1, q.shape[-1])
+    o, lse = _softmax(queries, keys, values, scale, rows.mask)
     out[rows.tokens] = o.reshape(slots, *q.shape[1:])
     total[rows.tokens] = lse.reshape(slots, -1)
 
@@ -176,9 +189,41 @@ def _over(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor
     n, heads, size = q.shape
     groups = k.shape[1]
     queries = q.view(n, groups, -1, size).transpose(0, 1).reshape(1, groups, -1, size)
-    o, lse = _flash(queries, k.transpose(0, 1)[None], v.transpose(0, 1)[None], scale=scale)
+    o, lse = _softmax(queries, k.transpose(0, 1)[None], v.transpose(0, 1)[None], scale)
     o = o.view(groups, n, -1, size).transpose(0, 1).reshape(n, heads, size)
-    return o, lse.view(groups, n, -1).transpose(0, 1).reshape(n, heads)
+    return o, lse.reshape(groups, n, -1).transpose(0, 1).reshape(n, heads)
+
+
+def _softmax(
+    q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """Attention output (batch, groups, queries, size) and log-sum-exp (batch, groups, queries).
+
+    In float32 PyTorch's fused kernel is fastest. In bfloat16 that kernel multiplies matrices no
+    faster than in float32 on many processors, while oneDNN's do: so in steps, over blocks of
+    queries whose scores stay in the processor's cache.
+    """
+    if q.dtype == torch.float32:
+        full = None if mask is None else mask.expand(*q.shape[:3], k.shape[2])
+        o, lse = _flash(q, k, v, attn_mask=full, scale=scale)
+        return o, lse
+    block = max(64, _CACHED // (q.shape[0] * q.shape[1] * k.shape[2]))
+    keys = k.transpose(-1, -2)
+    outs, sums = [], []
+    for first in range(0, q.shape[2], block):
+        scores = torch.matmul(q[:, :, first : first + block] * scale, keys)
+        if mask is not None:
+            scores += mask if mask.shape[-2] == 1 else mask[..., first : first + block, :]
+        most = scores.amax(-1, keepdim=True)
+        weights = scores.sub_(most).exp_()
+        total = weights.sum(-1, keepdim=True, dtype=torch.float32)
+        outs.append(torch.matmul(weights, v).div_(total))
+        sums.append(total.log_().add_(most)[..., 0])
+    return (outs[0], sums[0]) if len(outs) == 1 else (torch.cat(outs, 2), torch.cat(sums, 2))
+
+
+_CACHED = 700_000
+"""Scores worked on at a time."""
 
 
 def _merge(out: Tensor, total: Tensor, o: Tensor, lse: Tensor) -> None:
@@ -186,7 +231,3 @@ def _merge(out: Tensor, total: Tensor, o: Tensor, lse: Tensor) -> None:
     weight = torch.sigmoid(lse - total).to(out.dtype).unsqueeze(-1)
     out.lerp_(o, weight)
     torch.logaddexp(total, lse, out=total)
-
-
-def _repeat(x: Tensor, times: int) -> Tensor:
-    return x if times == 1 else x.repeat_interleave(times, 1)

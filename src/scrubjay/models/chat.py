@@ -112,5 +112,7 @@ class Codec:
 
 def _plain_chat(messages: list[Message], goes_on: bool) -> str:
     """A chat for models that were never taught one."""
-    turns = [m.content if m.role == "system" else f"{m.role.title()}: {m.content}" for m in messages]
+    turns = [
+        m.content if m.role == "system" else f"{m.role.title()}: {m.content}" for m in messages
+    ]
     return "\n\n".join(turns) + ("" if goes_on else "\n\nAssistant:")

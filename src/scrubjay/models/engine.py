@@ -10,6 +10,7 @@ room goes to the next one waiting. What prompts have in common is computed and s
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Iterable
 from typing import Any
@@ -20,13 +21,18 @@ from torch import Tensor
 from scrubjay.core.coalesce import quiet
 from scrubjay.models import sampling
 from scrubjay.models.packing import plan_decode, plan_prefill
+from scrubjay.models.plain import PlainRunner
 from scrubjay.models.pool import Pool, capacity_for
 from scrubjay.models.prefix import Node, PrefixTree
 from scrubjay.models.rows import Row
 from scrubjay.models.runner import Runner
 
+_log = logging.getLogger(__name__)
+
 PASS = 2048
 """Prompt tokens computed in one pass (one longer prompt is a pass of its own)."""
+AHEAD = 512
+"""Waiting rows among which shared prefixes are looked for."""
 REMEMBERED = 64
 """Earlier prompts compared with new ones to find what is worth keeping."""
 
@@ -42,6 +48,14 @@ class Engine:
         """
         self.ends, self.memory = frozenset(ends), memory
         self.runner = Runner(model)
+        self.plain: PlainRunner | None = None
+        if self.runner.obstacle:
+            self.plain = PlainRunner(model, self.ends)
+            _log.warning(
+                "this %s model is run one prompt at a time, without sharing prefixes: %s",
+                model.config.model_type,
+                self.runner.obstacle,
+            )
         self.tree = PrefixTree()
         self.pools: dict[int, Pool] = {}
         self.waiting: deque[Row] = deque()
@@ -51,15 +65,19 @@ class Engine:
 
     async def run(self, rows: list[Row]) -> list[Row]:
         """Compute the rows together with everybody else's; cancelling gives their room back."""
+        loop = asyncio.get_running_loop()
+        futures: list[asyncio.Future[Row]] = [loop.create_future() for _ in rows]
+        for row, future in zip(rows, futures):
+            row.future = future
         self.waiting.extend(rows)
         self.asked += len(rows)
         if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._serve())
+            self._task = loop.create_task(self._serve())
         try:
-            return [await row.future for row in rows]
+            return [await future for future in futures]
         finally:
-            for row in rows:
-                row.future.cancel()
+            for future in futures:
+                future.cancel()
 
     def settle(self) -> None:
         """Forget shared prefixes and earlier prompts (rows being computed keep theirs)."""
@@ -72,6 +90,9 @@ class Engine:
             while self.waiting or self._active():
                 await quiet(lambda: self.asked)
                 self._drop_cancelled()
+                if self.plain is not None:
+                    self._one_by_one(self.plain)
+                    continue
                 admitted = self._admit()
                 with torch.inference_mode():
                     if admitted:
@@ -83,13 +104,19 @@ class Engine:
             if not isinstance(error, Exception):
                 raise
 
+    def _one_by_one(self, plain: PlainRunner) -> None:
+        while self.waiting:
+            row = self.waiting.popleft()
+            plain(row)
+            row.deliver()
+
     # -- admission ---------------------------------------------------------------------------
 
     def _admit(self) -> list[Row]:
         """The waiting rows that fit into this pass and into memory, each under its shared prefix."""
         if not self.waiting:
             return []
-        rows = list(self.waiting)
+        rows = list(self.waiting)[:AHEAD]
         limits = [row.shareable for row in rows]
         nodes = self.tree.place([r.prompt for r in rows], limits, self._seen)
         admitted: list[Row] = []
@@ -154,15 +181,16 @@ class Engine:
         logits = self.runner(line.ids, line.positions, line.plan, line.wanted)
         for node in line.nodes:
             node.ready = True
-        generating = [r for r in rows if r.most]
         for row, part in zip(line.order, line.spans):
             if row.scored_from is not None:
                 targets = torch.tensor(row.prompt[row.scored_from :])
-                row.logprobs = sampling.logprobs_of(logits[part[0] : part[0] + len(targets)], targets)
+                row.logprobs = sampling.logprobs_of(
+                    logits[part[0] : part[0] + len(targets)], targets
+                )
             row.stored = len(row.prompt) - (row.node.end if row.node else 0)
-        last = [part[1] - 1 for row, part in zip(line.order, line.spans) if row.most]
         generating = [row for row in line.order if row.most]
         if generating:
+            last = [part[1] - 1 for row, part in zip(line.order, line.spans) if row.most]
             self._extend(generating, logits[last])
         self._leave([r for r in rows if not r.most])
 
@@ -207,12 +235,11 @@ class Engine:
         for row in rows:
             assert row.node is not None
             row.node.users -= 1
-            if not row.future.done():
-                row.future.set_result(row)
+            row.deliver()
 
     def _drop_cancelled(self) -> None:
-        self.waiting = deque(r for r in self.waiting if not r.future.done())
-        rows = [r for pool in self.pools.values() for r in pool.rows if r.future.done()]
+        self.waiting = deque(r for r in self.waiting if r.waited_for)
+        rows = [r for pool in self.pools.values() for r in pool.rows if not r.waited_for]
         self._leave(rows)
 
     def _fail(self, error: BaseException) -> None:
@@ -222,5 +249,4 @@ class Engine:
         self.pools.clear()
         self.tree = PrefixTree()
         for row in rows:
-            if not row.future.done():
-                row.future.set_exception(error)
+            row.fail(error)

@@ -6,7 +6,6 @@ the same coroutines give the same bits.
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Sequence, Set
 from typing import Any
@@ -69,7 +68,7 @@ class LocalModel:
             )
         ids = self._fitting(self.codec.prompt(prompt))
         stops = Stops(stop, self.codec.text)
-        row = self._row(ids)
+        row = Row(ids)
         row.most = min(max_tokens, self.context - len(ids))
         row.sampler = Sampler(temperature, top_p, seed) if temperature else None
         row.stops = stops if stops.stops else None
@@ -136,15 +135,12 @@ class LocalModel:
             more = self.codec.continuation(ids, text)
             if not more:
                 raise ModelError("an empty continuation has no probability: give it some text")
-            row = self._row(self._fitting([*ids, *more]))
+            row = Row(self._fitting([*ids, *more]))
             row.scored_from = len(ids)
             rows.append(row)
         await self.engine.run(rows)
         scored = [Scored(t, tuple(r.logprobs)) for t, r in zip(continuations, rows)]
         return scored, len(ids), sum(len(r.logprobs) for r in rows)
-
-    def _row(self, ids: list[int]) -> Row:
-        return Row(ids, asyncio.get_running_loop().create_future())
 
     def _fitting(self, ids: list[int]) -> list[int]:
         if len(ids) >= self.context:

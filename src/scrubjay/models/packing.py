@@ -99,9 +99,7 @@ def plan_decode(pools: dict[int, Pool]) -> Line:
         stored = torch.tensor([r.stored for r in pool.rows])
         tokens = torch.tensor([place[id(r)] for r in pool.rows])
         slots = len(pool.rows)
-        plan.stores.append(
-            Store(pool.flat, tokens, torch.arange(slots) * pool.capacity + stored)
-        )
+        plan.stores.append(Store(pool.flat, tokens, torch.arange(slots) * pool.capacity + stored))
         longest = int(stored.max()) + 1
         beyond = torch.arange(longest)[None] > stored[:, None]
         mask = torch.zeros(slots, longest, dtype=pool.kv.dtype).masked_fill_(beyond, -torch.inf)

@@ -19,7 +19,9 @@ def capacity_for(places: int) -> int:
 class Pool:
     """Slots of one capacity. Slot ``i`` belongs to ``rows[i]``; a freed slot is filled by the last."""
 
-    def __init__(self, capacity: int, layers: int, heads: int, size: int, dtype: torch.dtype) -> None:
+    def __init__(
+        self, capacity: int, layers: int, heads: int, size: int, dtype: torch.dtype
+    ) -> None:
         self.capacity = capacity
         self.rows: list[Row] = []
         self._shape = (2, layers, 0, capacity, heads, size)

@@ -16,7 +16,7 @@ class Row:
     """A sequence of token ids, what is wanted of it, and what came out so far."""
 
     prompt: list[int]
-    future: asyncio.Future[Row]
+    future: asyncio.Future[Row] | None = None
     most: int = 0
     """New tokens to generate at most; 0 only scores the prompt."""
     scored_from: int | None = None
@@ -38,6 +38,20 @@ class Row:
     """Tokens of its own whose keys and values are stored."""
     pending: int = 0
     """The last token picked, not yet stored."""
+
+    @property
+    def waited_for(self) -> bool:
+        """Whether somebody still wants it."""
+        return self.future is not None and not self.future.done()
+
+    def deliver(self) -> None:
+        """Hand the finished row to whoever waits."""
+        if self.future is not None and not self.future.done():
+            self.future.set_result(self)
+
+    def fail(self, error: BaseException) -> None:
+        if self.future is not None and not self.future.done():
+            self.future.set_exception(error)
 
     @property
     def shareable(self) -> int:

@@ -8,6 +8,10 @@ import torch
 from torch import Tensor
 
 from scrubjay.models import attention
+from scrubjay.models.packing import plan_prefill
+from scrubjay.models.pool import Pool
+from scrubjay.models.prefix import Node
+from scrubjay.models.rows import Row
 from scrubjay.models.linear import PackedLinears
 
 
@@ -24,6 +28,8 @@ class Runner:
         self.shape = (config.num_hidden_layers, groups, size)
         self.dtype: torch.dtype = model.dtype
         self._linears = PackedLinears(model)
+        self.obstacle = self._obstacle()
+        """Why this model can't share prefixes (one clause), or ``None`` if it can."""
 
     def __call__(
         self, ids: Tensor, positions: Tensor, plan: attention.Plan, wanted: Tensor | None
@@ -32,7 +38,10 @@ class Runner:
         keep = 0 if wanted is None else wanted
         with plan.active(self.config), self._linears.active():
             out = self.model(
-                input_ids=ids[None], position_ids=positions[None], use_cache=False, logits_to_keep=keep
+                input_ids=ids[None],
+                position_ids=positions[None],
+                use_cache=False,
+                logits_to_keep=keep,
             )
         return out.logits[0]
 
@@ -44,3 +53,35 @@ class Runner:
     def bytes_for(self, tokens: int) -> int:
         layers, groups, size = self.shape
         return 2 * layers * groups * size * tokens * self.dtype.itemsize
+
+    def _obstacle(self) -> str | None:
+        """Try it: two rows under one prefix must get the logits of plain forward passes."""
+        rope = getattr(self.config, "rope_parameters", None) or {}
+        if rope.get("rope_type") in ("dynamic", "longrope"):
+            return "its rotary embedding depends on the length of the prompt"
+        vocabulary = self.config.vocab_size
+        ids = [(7 * i + i * i) % vocabulary for i in range(30)]
+        node = Node(ids[:12], 0, Node([], 0, None))
+        node.kv = self.room(12)
+        rows = [Row(ids[:22], most=1, node=node), Row([*ids[:12], *ids[22:]], most=1, node=node)]
+        try:
+            with torch.inference_mode():
+                line = plan_prefill(rows, dict[int, Pool]())
+                ours = self(line.ids, line.positions, line.plan, line.wanted)
+                plain = [
+                    self.model(input_ids=torch.tensor([r.prompt]), use_cache=False).logits[0, -1]
+                    for r in line.order
+                ]
+        except (
+            attention.Unsupported,
+            AttributeError,
+            TypeError,
+            RuntimeError,
+            IndexError,
+        ) as error:
+            return f"its attention is not plain ({error})"
+        theirs = torch.stack(plain).float()
+        slack = (1e-3 if self.dtype == torch.float32 else 0.1) * max(1.0, float(theirs.abs().max()))
+        if float((ours.float() - theirs).abs().max()) > slack:
+            return "packed and plain passes disagree"
+        return None

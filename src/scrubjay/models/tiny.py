@@ -72,18 +72,25 @@ def build_tiny(spec: TinySpec) -> LlamaForCausalLM:
 
 
 def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """Byte pairs inside words, learned from the texts; the special tokens have ids 0 to 3."""
+    """Byte pairs inside words, learned from the texts; the special tokens have ids 0 to 3.
+
+    The same texts give the same tokenizer. Decoding writes a blank before every sign.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
     unknown = "<unknown>"
-    inner = Tokenizer(models.BPE(unk_token=unknown, continuing_subword_prefix="##"))
-    inner.pre_tokenizer = pre_tokenizers.Whitespace()  # type: ignore[assignment]
-    inner.decoder = decoders.WordPiece(prefix="##")  # type: ignore[assignment]
+    inner = Tokenizer(models.BPE(unk_token=unknown))
+    # Every word and sign gets the mark of a beginning. (A prefix of continuing pieces would be
+    # learned in the order of a hash table, which differs from process to process.)
+    mark = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
+    inner.pre_tokenizer = pre_tokenizers.Sequence(  # type: ignore[assignment]
+        [pre_tokenizers.Whitespace(), mark]
+    )
+    inner.decoder = decoders.Metaspace(prepend_scheme="always")  # type: ignore[assignment]
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         special_tokens=[PAD, END, ASK, SAY, unknown],
-        continuing_subword_prefix="##",
         show_progress=False,
     )
     inner.train_from_iterator(texts, trainer)

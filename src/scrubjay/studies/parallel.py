@@ -66,18 +66,15 @@ def run_parallel(
     for process in processes:
         process.start()
     try:
-        while any(p.is_alive() for p in processes):
+        while any(p.is_alive() for p in processes) and not any(p.exitcode for p in processes):
             report(sum(steps[:]))
             time.sleep(0.5)
-            if any(p.exitcode for p in processes):
-                break
         report(sum(steps[:]))
+        failed = next((p.exitcode for p in processes if p.exitcode), None)
     finally:
         for process in processes:
-            if process.is_alive() and any(p.exitcode for p in processes):
-                process.terminate()
+            process.terminate()
             process.join()
-    failed = next((p.exitcode for p in processes if p.exitcode), None)
     if failed is not None:
         raise ScrubjayError(
             f"a worker of this study stopped (exit code {failed}); what is finished is kept, run "
