@@ -124,7 +124,7 @@ class _Ours:
 
 
 class _Transformers:
-    """``generate`` on the same weights, at the batch size that was fastest on a third of the work."""
+    """``generate`` on the same weights, at the batch size that was fastest on a sample."""
 
     def __init__(self, model: Any) -> None:
         self.model, self.tokenizer = model.model, model.tokenizer

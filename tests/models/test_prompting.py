@@ -58,6 +58,9 @@ class Bigram:
     def count_tokens(self, text):
         return len(text.split())
 
+    async def check(self):
+        pass
+
     def settle(self):
         pass
 

@@ -1,4 +1,4 @@
-"""NameMap, token counts, dates and numbers: hand-made values, and properties over what hypothesis finds."""
+"""NameMap, token counts, dates and numbers: hand-made values, and properties."""
 
 import itertools
 

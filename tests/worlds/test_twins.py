@@ -1,5 +1,7 @@
 """Twins: derived names by hand, and what must hold for any universe and seed."""
 
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,7 +43,7 @@ def toy() -> Universe:
         Entity("vic", "country", "Life in the Valley"),
     ]
     relation = Relation("near", "", "", ("[S] is near [O] and has gold.",))
-    facts = [Fact(a.id, "near", b.id) for a, b in zip(entities, entities[1:])]
+    facts = [Fact(a.id, "near", b.id) for a, b in itertools.pairwise(entities)]
     return Universe(entities, [relation], facts)
 
 
@@ -186,7 +188,7 @@ def test_planted_leaks_are_found():
 
 def test_ordinary_words_and_parts_of_words_are_no_leaks():
     texts = [
-        "In 1900 they found gold in it.",  # 'gold' is a word of the phrasings, 'In' starts a sentence
+        "In 1900 they found gold in it.",  # 'gold' is in a phrasing, 'In' starts a sentence
         "Torontonians, Einsteinium, USAF, goldsmith",
         "the northern province of Life",
     ]

@@ -1,4 +1,4 @@
-"""World: twins, questions, saving, loading, exporting, and every way in which a folder can be broken."""
+"""World: twins, questions, saving, loading, exporting, and every way to break a folder."""
 
 import json
 import os

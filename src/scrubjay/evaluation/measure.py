@@ -93,9 +93,12 @@ def measure(plan: Plan, out: Path, progress: Progress = lambda *_: None) -> Meas
 
     plan.check()
     real = load_world(plan.world, seed=plan.seed)
-    agents = _agents(plan, real, None)
+    needs = {need for agent in _agents(plan, real, None) for need in agent.needs}
+    model = load_model(plan.model) if "model" in needs else None
+    if model is not None:
+        asyncio.run(model.check())
+    # Everything that can be refused is refused by now: nothing is left behind by a mistake.
     with Run.open(out, {**asdict(plan), "facts": real.hash}) as run:
-        model = load_model(plan.model) if any("model" in a.needs for a in agents) else None
         worlds = {"real": real}
         for i in range(plan.twins):
             progress("Inventing twins", i, plan.twins)
@@ -114,8 +117,6 @@ async def _run_all(
     progress: Progress,
 ) -> None:
     encoder = _encoder(plan)
-    if model is not None and hasattr(model, "check"):
-        await model.check()
     try:
         for key, world in worlds.items():
             agents = _agents(plan, world, encoder)

@@ -26,7 +26,7 @@ _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
 @dataclass(slots=True)
 class Store:
-    """Where the new keys and values of tokens ``rows`` go: ``kv[0 or 1, layer].view(…)[places]``."""
+    """Where the new keys and values of ``tokens`` go: ``kv[0 or 1, layer][places]``."""
 
     kv: Tensor
     """(2, layers, places, key-value heads, head size)."""

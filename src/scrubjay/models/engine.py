@@ -60,6 +60,7 @@ class Engine:
         self.pools: dict[int, Pool] = {}
         self.waiting: deque[Row] = deque()
         self.asked = 0
+        self._admitted: list[Row] = []
         self._seen: deque[list[int]] = deque(maxlen=REMEMBERED)
         self._task: asyncio.Task[None] | None = None
 
@@ -93,10 +94,10 @@ class Engine:
                 if self.plain is not None:
                     self._one_by_one(self.plain)
                     continue
-                admitted = self._admit()
+                self._admit()
                 with torch.inference_mode():
-                    if admitted:
-                        self._prefill(admitted)
+                    if self._admitted:
+                        self._prefill(self._admitted)
                     elif self._active():
                         self._decode()
         except BaseException as error:
@@ -107,19 +108,21 @@ class Engine:
     def _one_by_one(self, plain: PlainRunner) -> None:
         while self.waiting:
             row = self.waiting.popleft()
+            self._admitted = [row]
             plain(row)
             row.deliver()
 
     # -- admission ---------------------------------------------------------------------------
 
-    def _admit(self) -> list[Row]:
-        """The waiting rows that fit into this pass and into memory, each under its shared prefix."""
+    def _admit(self) -> None:
+        """Waiting rows that fit into this pass and into memory, each under its shared prefix."""
+        self._admitted = []
         if not self.waiting:
-            return []
+            return
         rows = list(self.waiting)[:AHEAD]
         limits = [row.shareable for row in rows]
         nodes = self.tree.place([r.prompt for r in rows], limits, self._seen)
-        admitted: list[Row] = []
+        admitted = self._admitted
         tokens, counted = 0, set[int]()
         for row, node in zip(rows, nodes):
             new = [n for n in node.chain() if not n.ready and id(n) not in counted]
@@ -139,7 +142,6 @@ class Engine:
             if row.most > 1:
                 self._pool(row.own).add([row])
         self._forget_unready()
-        return admitted
 
     def _room(self, row: Row, new: list[Node]) -> bool:
         """Whether the row fits, after dropping prefixes nobody uses."""
@@ -244,7 +246,11 @@ class Engine:
 
     def _fail(self, error: BaseException) -> None:
         """An error reaches everybody who waits, and the engine starts afresh."""
-        rows = [*self.waiting, *(r for pool in self.pools.values() for r in pool.rows)]
+        rows = [
+            *self._admitted,
+            *self.waiting,
+            *(r for pool in self.pools.values() for r in pool.rows),
+        ]
         self.waiting.clear()
         self.pools.clear()
         self.tree = PrefixTree()

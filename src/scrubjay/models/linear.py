@@ -47,7 +47,8 @@ def _packed(linear: nn.Linear) -> Callable[[Tensor], Tensor]:
     multiply = torch.ops.mkldnn._linear_pointwise.default
 
     def forward(x: Tensor) -> Tensor:
-        return multiply(x, weight, bias, "none", [], "")
+        product: Tensor = multiply(x, weight, bias, "none", [], "")
+        return product
 
     return forward
 

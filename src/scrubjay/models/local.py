@@ -63,8 +63,8 @@ class LocalModel:
         """
         if max_tokens < 1 or temperature < 0 or not 0 < top_p <= 1:
             raise ModelError(
-                f"max_tokens ({max_tokens}) must be at least 1, temperature ({temperature}) at least "
-                f"0 and top_p ({top_p}) above 0 and at most 1"
+                f"max_tokens ({max_tokens}) must be at least 1, temperature ({temperature}) at "
+                f"least 0 and top_p ({top_p}) above 0 and at most 1"
             )
         ids = self._fitting(self.codec.prompt(prompt))
         stops = Stops(stop, self.codec.text)
@@ -117,6 +117,9 @@ class LocalModel:
     def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` alone, without a start token."""
         return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    async def check(self) -> None:
+        """Nothing to do: a model that is loaded can be asked."""
 
     def settle(self) -> None:
         """Forget shared prefixes."""

@@ -35,7 +35,8 @@ class Line:
 
 def plan_prefill(rows: list[Row], pools: dict[int, Pool]) -> Line:
     """Everything of the rows that isn't stored yet: their own tokens and their new nodes."""
-    plan, ids, positions, runs = Plan(), [], [], []
+    plan, ids, positions = Plan(), list[int](), list[int]()
+    runs: list[tuple[int, int]] = []
     wanted: list[int] = []
     spans: list[tuple[int, int]] = []
     order = _by_prefix(rows)
@@ -146,7 +147,7 @@ def _similar(runs: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
 
 def _pad(runs: list[tuple[int, int]]) -> Fresh:
     longest = max(last - first for first, last in runs)
-    tokens, real, line = [], [], []
+    tokens, real, line = list[int](), list[int](), list[int]()
     for i, (first, last) in enumerate(runs):
         tokens += [*range(first, last), *[first] * (longest - (last - first))]
         real += range(i * longest, i * longest + last - first)

@@ -17,7 +17,7 @@ def capacity_for(places: int) -> int:
 
 
 class Pool:
-    """Slots of one capacity. Slot ``i`` belongs to ``rows[i]``; a freed slot is filled by the last."""
+    """Slots of one capacity. Slot ``i`` belongs to ``rows[i]``; the last fills a freed one."""
 
     def __init__(
         self, capacity: int, layers: int, heads: int, size: int, dtype: torch.dtype

@@ -7,7 +7,7 @@ that use it, stored once, and attended by every row below it without being copie
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +55,7 @@ class PrefixTree:
         self._clock = 0
 
     def place(
-        self, prompts: Sequence[Sequence[int]], limits: Sequence[int], seen: Sequence[Sequence[int]]
+        self, prompts: Sequence[list[int]], limits: Sequence[int], seen: Iterable[list[int]]
     ) -> list[Node]:
         """The node under which each prompt continues with tokens of its own.
 
@@ -125,9 +125,9 @@ class PrefixTree:
         node: Node,
         at: int,
         members: list[int],
-        prompts: Sequence[Sequence[int]],
+        prompts: Sequence[list[int]],
         limits: Sequence[int],
-        ghosts: list[Sequence[int]],
+        ghosts: list[list[int]],
         placed: list[Node],
     ) -> None:
         """Add nodes under ``node`` for what ``members``, which agree up to ``at``, share."""

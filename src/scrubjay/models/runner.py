@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from scrubjay.models import attention
+from scrubjay.models.linear import PackedLinears
 from scrubjay.models.packing import plan_prefill
 from scrubjay.models.pool import Pool
 from scrubjay.models.prefix import Node
 from scrubjay.models.rows import Row
-from scrubjay.models.linear import PackedLinears
 
 
 class Runner:
@@ -43,7 +43,8 @@ class Runner:
                 use_cache=False,
                 logits_to_keep=keep,
             )
-        return out.logits[0]
+        logits: Tensor = out.logits[0]
+        return logits
 
     def room(self, tokens: int) -> Tensor:
         """Space for the keys and values of a shared node."""
@@ -52,7 +53,7 @@ class Runner:
 
     def bytes_for(self, tokens: int) -> int:
         layers, groups, size = self.shape
-        return 2 * layers * groups * size * tokens * self.dtype.itemsize
+        return int(2 * layers * groups * size * tokens * self.dtype.itemsize)
 
     def _obstacle(self) -> str | None:
         """Try it: two rows under one prefix must get the logits of plain forward passes."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Sampler:
-    """Nucleus sampling (Holtzman et al. 2020) at a temperature, by inversion of one uniform draw."""
+    """Nucleus sampling (Holtzman et al. 2020) at a temperature, inverting one uniform draw."""
 
     temperature: float
     top_p: float

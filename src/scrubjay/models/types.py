@@ -107,6 +107,14 @@ class LanguageModel(Protocol):
         """Number of tokens of ``text`` for this model (an estimate for endpoints)."""
         ...
 
+    async def check(self) -> None:
+        """One cheap call before long work starts.
+
+        Raises:
+            ModelError: the model can't be asked.
+        """
+        ...
+
     def settle(self) -> None:
         """Forget what earlier calls left behind (prefix caches), so that what comes next gives
         the same numbers as in a fresh process. Runners call it between chunks of work."""

@@ -91,7 +91,7 @@ def _whole(folder: Path) -> bool:
 
 
 def _convert(gguf: Path, folder: Path) -> None:
-    """GGUF → ``model.safetensors`` (float32), configuration and tokenizer with its chat template."""
+    """GGUF → ``model.safetensors`` (float32), configuration, tokenizer with chat template."""
     import torch
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -166,7 +166,7 @@ def _sentences(spec: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
-    """Loading writes progress bars and advice to stderr; ours is the place that says what happens."""
+    """Loading writes progress bars and advice to stderr; our errors say what there is to say."""
     from transformers.utils import logging
 
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()

@@ -1,7 +1,7 @@
 """One call that says whether a twin is fit to be measured on (SynthWorlds, sheet section 5).
 
-Parity of structure, leaks, distinct names, name lengths per type, unique answers re-derived by graph
-query, balance of answer types, and what a frequent-answer rule would score.
+Parity of structure, leaks, distinct names, name lengths per type, unique answers re-derived by
+graph query, balance of answer types, and what a frequent-answer rule would score.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """New words for old: drawn by kind and culture, matched in letters and model tokens.
 
-Per type of thing, mean name length in letters and in tokens must stay within 10 % of the real one, or
-the gap between worlds would measure odd tokens instead of knowledge (SynthWorlds 3.3 and section 7).
-Many words are drafted, counted in one batch, and sorted into boxes by (letters, tokens); each real
-word takes one from the nearest box, where 'nearest' leans against what its type has gained or lost so
-far.
+Per type of thing, mean name length in letters and in tokens must stay within 10 % of the real one,
+or the gap between worlds would measure odd tokens instead of knowledge (SynthWorlds 3.3 and
+section 7). Many words are drafted, counted in one batch, and sorted into boxes by (letters,
+tokens); each real word takes one from the nearest box, where 'nearest' leans against what its type
+has gained or lost so far.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ class Coiner:
         for (kind, culture), lengths in sorted(needs.items()):
             rng = stream(0, "coin", *self.seed, kind, culture)
             wanted = lengths * DRAFTS + [rng.choice(lengths) for _ in range(LEAST)]
-            made = (draft(kind, culture, max(3, n), rng) for n in wanted)
-            drafts[kind, culture] = [w for w in dict.fromkeys(made) if self._free(w)]
+            fresh = (draft(kind, culture, max(3, n), rng) for n in wanted)
+            drafts[kind, culture] = [w for w in dict.fromkeys(fresh) if self._free(w)]
         rng = stream(0, "coin", *self.seed, "short")
         drafts["", ""] = rng.sample(SHORT, len(SHORT))
         every = list(dict.fromkeys(w for made in drafts.values() for w in made))
@@ -98,17 +98,17 @@ class Coiner:
         common = dict(zip(every, self.tokens([" " + w.lower() for w in every])))
         short = set(SHORT)
         boxes: dict[tuple[str, str], Box] = {}
-        for source, made in drafts.items():
+        for source, drafted in drafts.items():
             box: Box = defaultdict(list)
-            for word in made:
-                if word in short or len(word) < 4 or common[word] > 1:
-                    box[len(word), counts[word]].append(word)
+            for text in drafted:
+                if text in short or len(text) < 4 or common[text] > 1:
+                    box[len(text), counts[text]].append(text)
             boxes[source] = box
         return boxes
 
     def _source(self, word: Word) -> tuple[str, str]:
         """Kind and culture; things without a culture get one per kind and twin."""
-        label = word.culture or stream(0, "coin", *self.seed, word.kind).choice(list(CULTURES))
+        label = word.culture or stream(0, "coin", *self.seed, word.kind).choice(CULTURES)
         return word.kind, culture_of(label)
 
     def _free(self, word: str) -> bool:

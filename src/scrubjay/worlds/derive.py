@@ -1,12 +1,12 @@
 """Which words of the real names are renamed, and which new words follow from which.
 
 A name map is made word by word. Every *proper* word of the real names gets one new word, the same
-wherever it occurs; *generic* words, which carry what the type of a thing already says (City, River,
-University of, Islands, dollar), stay. So derived names follow their parts by construction: Toronto ↦
-Metrovale makes University of Toronto ↦ University of Metrovale, Mexico City keeps Mexico, a surname
-stays part of the full name. This is the topological order of SynthWorlds 3.3 carried to its end: the
-parts of a name are its words, so there are no cycles to break, different names stay different, and
-the number of words never changes.
+wherever it occurs; *generic* words, which carry what the type of a thing already says (City,
+River, University of, Islands, dollar), stay. So derived names follow their parts by construction:
+Toronto ↦ Metrovale makes University of Toronto ↦ University of Metrovale, Mexico City keeps
+Mexico, a surname stays part of the full name. This is the topological order of SynthWorlds 3.3
+carried to its end: the parts of a name are its words, so there are no cycles to break, different
+names stay different, and the number of words never changes.
 
 Why nothing leaks: every real form (name or alias) has at least one proper word. Where it would have
 none ('Northern Province', 'gold', 'Route'), its rarest generic word becomes proper everywhere. New

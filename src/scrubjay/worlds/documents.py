@@ -1,8 +1,8 @@
 """Documents with symbolic references, rendered once per world.
 
-A page is a list of segments: plain text, or a ``Ref`` to an entity, a date or a number. Rendering it
-with another map changes the names and nothing else: same sentences, same order, same links. That is
-what makes two worlds parallel (SynthWorlds, section 3.5).
+A page is a list of segments: plain text, or a ``Ref`` to an entity, a date or a number. Rendering
+it with another map changes the names and nothing else: same sentences, same order, same links.
+That is what makes two worlds parallel (SynthWorlds, section 3.5).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A world as plain files, so that any other pipeline can be measured on it.
 
-``pages/000001.md`` … are the pages in Markdown, linked to each other; ``questions.jsonl`` holds the
-questions with their right answers and the files of their gold pages. File names are neutral numbers,
-the same in a world and its twins, and entity ids are left out: neither tells a real name.
+``pages/000001.md`` … are the pages in Markdown, linked to each other; ``questions.jsonl`` holds
+the questions with their right answers and the files of their gold pages. File names are neutral
+numbers, the same in a world and its twins, and entity ids are left out: neither tells a real name.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Leaks: a real name that can be read in a twin, and would wake the memory it is meant to leave out.
+"""Leaks: a real name that can be read in a twin, and would wake the memory to be left out.
 
 All real forms (names and aliases) of all entities are looked for at once with an Aho–Corasick
 automaton, on word boundaries, without regard to case and diacritics. Two exceptions, because they
 can't tell anybody anything:
 
 - A form made of *ordinary words* only - function words, and words that the universe's own phrasings
-  and type labels use in lower case, as 'gold' in "is made of gold" - counts where it is written with
-  its own capitals and does not start a sentence. (Names of the twin are held to the strict rule by
-  ``leaks_in_names``: there nothing is excused.)
+  and type labels use in lower case, as 'gold' in "is made of gold" - counts where it is written
+  with its own capitals and does not start a sentence. (Names of the twin are held to the strict
+  rule by ``leaks_in_names``: there nothing is excused.)
 - A form of up to three characters (codes, symbols: 'US', 'He') counts in its exact spelling only.
 """
 
@@ -219,7 +219,7 @@ def _matches(text: str, automaton: Any) -> Iterator[tuple[int, int, str, str]]:
         start, end = last - 1 - length, last - 1
         written = text[start:end]
         for form, entity, exact, usual in entries:
-            if exact and not written == form[: len(written)]:
+            if exact and written != form[: len(written)]:
                 continue
             if usual and (written != form or written.islower() or _starts_sentence(text, start)):
                 continue

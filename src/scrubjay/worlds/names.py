@@ -1,8 +1,8 @@
 """The NameMap: what every entity, date and number is called in one world.
 
 A universe says nothing about names; a world is a universe and a NameMap (σ in SynthWorlds, section
-3.1). Maps are saved, inverted (``identify``) and compared: a page told with one map can be translated
-to any other with ``documents.translate``.
+3.1). Maps are saved, inverted (``identify``) and compared: a page told with one map can be
+translated to any other with ``documents.translate``.
 """
 
 from __future__ import annotations

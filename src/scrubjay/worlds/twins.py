@@ -1,13 +1,14 @@
 """make_twin_names: the same universe under invented names.
 
-Type-consistent renaming after SynthWorlds 3.3, made word by word (see ``derive`` for why that keeps
-derived names, injectivity and secrecy by construction). The sheet's edit-distance rule is applied to
-the invented words; for derived names ('University of …') it can't hold and isn't asked.
+Type-consistent renaming after SynthWorlds 3.3, made word by word (see ``derive`` for why that
+keeps derived names, injectivity and secrecy by construction). The sheet's edit-distance rule is
+applied to the invented words; for derived names ('University of …') it can't hold and isn't asked.
 """
 
 from __future__ import annotations
 
 import string
+from collections.abc import Iterator
 from random import Random
 
 from scrubjay.core.errors import ScrubjayError
@@ -82,8 +83,8 @@ class _Forms:
         """All forms; an alias of signs only (an emoji) becomes the name."""
         if not any(map(self.lexicon.renamed, pieces(entity.name))):
             raise ScrubjayError(
-                f"the name '{entity.name}' of '{entity.id}' has no word or number that a twin could "
-                "replace; give it a name with letters"
+                f"the name '{entity.name}' of '{entity.id}' has no word or number that a "
+                "twin could replace; give it a name with letters"
             )
         new = self.form(entity.name)
         aliases = (
@@ -155,8 +156,8 @@ class _Forms:
                 self.words[word.key] = new
 
 
-def _abbreviations(word: Word, real: str, name: str, rng: Random):
-    """Ever longer candidates: initials if the real one is made of initials, letters in order, any."""
+def _abbreviations(word: Word, real: str, name: str, rng: Random) -> Iterator[str]:
+    """Candidates without end: initials if the real one is initials, letters in order, any."""
     if _initials(real) == word.key:
         yield _initials(name)
     letters = [c for c in fold(name) if c.isascii() and c.isalpha()] or ["x"]

@@ -1,12 +1,12 @@
 """Dates and numbers of a twin: other values, in the same order.
 
-Dates. The sheet (SynthWorlds 3.4; the paper's own rule was not seen) asks for year + c with a secret c,
-7 ≤ |c| ≤ 60, and for month and day moved so that every before/after and every interval in years is
-kept. A fixed offset of month and day can't do that: the only order-preserving map of all days of a
-year to itself is the identity. So the map is made for the dates that occur: the months that occur in
-a year move to other months in the same order, and so do the days that occur in a month. Where a year
-uses all twelve months, or a month more than 28 of its days, they stay (the one case in which a 29th
-of February can meet a common year).
+Dates. The sheet (SynthWorlds 3.4; the paper's own rule was not seen) asks for year + c with a
+secret c, 7 ≤ |c| ≤ 60, and for month and day moved so that every before/after and every interval
+in years is kept. A fixed offset of month and day can't do that: the only order-preserving map of
+all days of a year to itself is the identity. So the map is made for the dates that occur: the
+months that occur in a year move to other months in the same order, and so do the days that occur
+in a month. Where a year uses all twelve months, or a month more than 28 of its days, they stay
+(the one case in which a 29th of February can meet a common year).
 
 Numbers. A real population or atomic number names its owner, so numbers move too: per unit,
 v ↦ scale · v + offset, rounded so that whole numbers stay whole, and pushed apart where rounding

@@ -1,9 +1,9 @@
 """TemplateWriter: encyclopedia pages, correct by design.
 
-Every entity that is the subject of a fact gets one page, which names it and its type and then states
-its facts in sentences of the relations' own phrasings. Nothing in the text depends on a name (no
-a/an, no plural, no pronoun that a name would decide), so a twin's page differs in its names only
-(SynthWorlds 3.5; the paper lets a language model write, we chose a grammar).
+Every entity that is the subject of a fact gets one page, which names it and its type and then
+states its facts in sentences of the relations' own phrasings. Nothing in the text depends on a
+name (no a/an, no plural, no pronoun that a name would decide), so a twin's page differs in its
+names only (SynthWorlds 3.5; the paper lets a language model write, we chose a grammar).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ WORDS = 150
 class TemplateWriter:
     """Writes the pages of a universe; ``seed`` picks the phrasings.
 
-    A page never grows past ``words`` words, except that the first object of every relation is always
-    stated. ``MarkedDocument.facts`` says which facts made it.
+    A page never grows past ``words`` words, except that the first object of every relation is
+    always stated. ``MarkedDocument.facts`` says which facts made it.
     """
 
     universe: Universe
