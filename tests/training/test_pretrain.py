@@ -43,7 +43,7 @@ def test_it_learns_what_can_be_known() -> None:
     """A constant text goes to loss 0, from about log(vocabulary)."""
     model = build_tiny(SPEC)
     text = [Example([2, 7, 9, 4, 11, 1], [False, True, True, True, True, True])]
-    losses = train_causal(model, lambda step: text, Schedule(60, 1e-2, warmup=5, half=False))
+    losses = train_causal(model, lambda step: text, Schedule(60, 1e-2, warmup=5))
     assert losses[0] == pytest.approx(math.log(24), abs=1.0)
     assert losses[-1] < 0.05
     assert not model.training

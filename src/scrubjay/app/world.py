@@ -91,7 +91,7 @@ def audit(
     Example: scrubjay world audit atlas --twin 3
     """
     from scrubjay.app.show import emit, table
-    from scrubjay.worlds import audit as run_audit
+    from scrubjay.worlds.audit import audit as run_audit
 
     real = _load(world, seed, None)
     found = run_audit(real, real.twin(twin))

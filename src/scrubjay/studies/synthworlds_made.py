@@ -118,7 +118,6 @@ def make_known(job: Job, report: Report) -> LlamaForCausalLM:
             lambda step: lessons.batch(step, job.size.batch),
             job.size.known,
             checkpoint=scratch / "known.safetensors",
-            every=200,
             look=look,
         )
         return model
