@@ -30,7 +30,8 @@ def _settled(model):
 def prompts(n: int) -> list[str]:
     """Mixed lengths; half of them share their first sentences."""
     random = stream(11, "prompts")
-    words = "the river of Lund is long and its old bridge was built by a king who sold salt".split()
+    text = "the river of Lund is long and its old bridge was built by a king who sold salt"
+    words = text.split()
     head = "Answer in one word. " + " ".join(random.choices(words, k=40)) + "."
     return [
         (head if i % 2 else "") + " ".join(random.choices(words, k=random.randrange(2, 24)))
@@ -42,8 +43,8 @@ def test_sixty_four_greedy_answers_equal_transformers(model):
     asked = prompts(64)
 
     async def ask():
-        together = await asyncio.gather(*(model.generate(p, max_tokens=12) for p in asked))
-        return together, [await model.generate(p, max_tokens=12) for p in asked[:4]]
+        together = await asyncio.gather(*(model.generate(p, max_tokens=8) for p in asked))
+        return together, [await model.generate(p, max_tokens=8) for p in asked[:4]]
 
     together, alone = asyncio.run(ask())
     assert [a.tokens for a in alone] == [c.tokens for c in together[:4]]
@@ -55,7 +56,7 @@ def test_sixty_four_greedy_answers_equal_transformers(model):
             [asked[i] for i in order], return_tensors="pt", padding=True, padding_side="left"
         )
         with torch.inference_mode():
-            out = model.model.generate(**inputs, max_new_tokens=12, do_sample=False)
+            out = model.model.generate(**inputs, max_new_tokens=8, do_sample=False)
         for i, line in zip(order, out[:, inputs["input_ids"].shape[1] :].tolist()):
             theirs = line[: line.index(ends)] if ends in line else line
             assert list(together[i].tokens) == theirs
@@ -71,6 +72,17 @@ def test_logprobs_and_entropies_are_those_of_the_model(model):
     truth = [float(every[i, t]) for i, t in enumerate(done.tokens)]
     assert done.logprobs == pytest.approx(truth, abs=1e-4)
     assert done.entropies == pytest.approx((-(every.exp() * every).sum(-1)).tolist(), abs=1e-3)
+
+
+def test_hidden_states_predict_and_attention_adds_up(model):
+    done = asyncio.run(model.generate(CAPITAL, max_tokens=5, want={"hidden", "attention"}))
+    predicted = model.model.lm_head(done.extra["hidden"]).log_softmax(-1)
+    taken = [float(predicted[i, t]) for i, t in enumerate(done.tokens)]
+    assert done.logprobs == pytest.approx(taken, abs=1e-3)
+    attention = done.extra["attention"]
+    assert attention.shape == (5, done.tokens_in + 5)
+    assert attention.sum(-1).tolist() == pytest.approx([1] * 5, abs=1e-4)
+    assert float(attention[0, done.tokens_in + 1 :].sum()) == 0  # nothing ahead of itself
 
 
 def test_scores_equal_a_plain_forward_and_choose_prefers_the_truth(model):

@@ -13,6 +13,7 @@ from typing import Any
 from scrubjay.core.errors import ModelError
 from scrubjay.models.chat import Codec
 from scrubjay.models.engine import Engine
+from scrubjay.models.inside import look_inside
 from scrubjay.models.rows import Row
 from scrubjay.models.sampling import Sampler
 from scrubjay.models.stops import Stops
@@ -56,6 +57,7 @@ class LocalModel:
         want: Set[Want] = frozenset(),
     ) -> Completion:
         """Continue the prompt. ``tokens`` includes the tokens of a stop string, not the end token.
+        'attention' and 'hidden' cost one more pass (see ``inside``).
 
         Raises:
             ModelError: the prompt doesn't fit into the model's context, or an argument is out of
@@ -82,6 +84,7 @@ class LocalModel:
             row.finish,
             len(ids),
             len(row.tokens),
+            look_inside(self.model, ids, row.tokens, want),
         )
 
     async def score(self, prompt: Prompt, continuations: Sequence[str]) -> list[Scored]:

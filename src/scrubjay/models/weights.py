@@ -167,8 +167,13 @@ def _sentences(spec: str) -> Iterator[None]:
 @contextmanager
 def _quiet_transformers() -> Iterator[None]:
     """Loading writes progress bars and advice to stderr; our errors say what there is to say."""
+    import logging as standard
+
     from transformers.utils import logging
 
+    hub = standard.getLogger("huggingface_hub")
+    before = hub.level
+    hub.setLevel(standard.CRITICAL)
     bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()
     logging.set_verbosity_error()
@@ -176,5 +181,6 @@ def _quiet_transformers() -> Iterator[None]:
         yield
     finally:
         logging.set_verbosity(level)
+        hub.setLevel(before)
         if bars:
             logging.enable_progress_bar()
