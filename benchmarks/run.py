@@ -4,8 +4,9 @@
     python benchmarks/run.py engine     # one
 
 Each module in this folder has ``run() -> list[dict]``: one row per comparison with the keys below.
-``ratio`` is ours over the peer's (for seconds, the peer's over ours), above 1 means we are faster; it
-is the median over interleaved rounds, ``low`` and ``high`` are the smallest and largest of a round.
+``ratio`` is ours over the peer's (for seconds, the peer's over ours), above 1 means we are faster;
+it is the median over interleaved rounds, ``low`` and ``high`` are the smallest and largest of a
+round.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results.json"
-KEYS = "name ours peer peer_name unit ratio low high machine".split()
+KEYS = ["name", "ours", "peer", "peer_name", "unit", "ratio", "low", "high", "machine"]
 
 
 def main(names: list[str]) -> int:

@@ -57,7 +57,7 @@ def test_gap_rows_are_what_gap_json_holds(run: tuple[Path, str]) -> None:
     rows = json.loads((folder / "gap.json").read_text())
     assert json.loads(printed) == rows
     assert {frozenset(r) for r in rows} == {
-        frozenset("setting task metric real twin gap low high n".split())
+        frozenset(["setting", "task", "metric", "real", "twin", "gap", "low", "high", "n"])
     }
     oracle = [r for r in rows if r["setting"] == "oracle" and r["metric"] == "f1"]
     assert {r["task"] for r in oracle} == {"recall", "multihop"}

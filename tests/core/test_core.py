@@ -69,7 +69,7 @@ def test_write_atomic_keeps_the_old_file_when_writing_fails(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(DiskError, match="disk that holds .*x.json is full"):
+    with pytest.raises(DiskError, match=r"disk that holds .*x\.json is full"):
         write_atomic(target, "new")
     assert target.read_text() == "old"
     assert os.listdir(tmp_path) == ["x.json"]
@@ -131,7 +131,7 @@ def test_bad_json_names_file_and_line(tmp_path: Path) -> None:
 def test_registry_names_what_there_is() -> None:
     registry = Registry("agent", closed_book="scrubjay.core.nouns:Question")
     assert registry.get("closed-book").__name__ == "Question"
-    with pytest.raises(UnknownName, match="did you mean 'closed-book'.*known: closed-book"):
+    with pytest.raises(UnknownName, match=r"did you mean 'closed-book'.*known: closed-book"):
         registry.get("closedbook")
 
     @registry.register("mine")
@@ -251,7 +251,17 @@ def test_coalescer_passes_errors_to_everyone_waiting() -> None:
 
 
 def test_import_is_light() -> None:
-    heavy = "torch transformers numpy scipy lancedb typer rich httpx pandas".split()
+    heavy = [
+        "torch",
+        "transformers",
+        "numpy",
+        "scipy",
+        "lancedb",
+        "typer",
+        "rich",
+        "httpx",
+        "pandas",
+    ]
     code = (
         "import sys, scrubjay, scrubjay.core, scrubjay.agents, scrubjay.models, scrubjay.worlds\n"
         f"print([m for m in {heavy} if m in sys.modules])"

@@ -1,8 +1,8 @@
 """Agents without a language model: the floor and the ceiling that every score stands between.
 
 ``MostFrequentAnswer`` and ``RandomOfType`` know nothing about the question but its relation or the
-type of its answer; ``Oracle`` asks the graph of facts. They answer from the world they are built on,
-so each world has its own.
+type of its answer; ``Oracle`` asks the graph of facts. They answer from the world they are built
+on, so each world has its own.
 """
 
 from __future__ import annotations

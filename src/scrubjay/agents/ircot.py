@@ -6,8 +6,8 @@
              D = D + search(t)                     # best first, no passage twice, at most `most`
     answer with D and the thoughts
 
-Sources: IRCoT (Trivedi et al. 2023) as used by SynthWorlds; caps are those of our sheet (its wording
-was not seen): six rounds, 15 passages.
+Sources: IRCoT (Trivedi et al. 2023) as used by SynthWorlds; caps are those of our sheet (its
+wording was not seen): six rounds, 15 passages; passages per search are our choice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from scrubjay.core.nouns import Answer, Passage, Question
 class IRCoT:
     """Alternates reasoning and searching."""
 
-    k: int = 5
+    k: int = 3
     """Passages per search."""
     rounds: int = 6
     most: int = 15

@@ -4,9 +4,9 @@
                   act     = choose(page, options, goal)
                   page    = act(page);  stop at the goal
 
-``content`` shows the page's text as well as its links. Where the paper's agent writes an action that
-is parsed, ours scores the options, so that a model of any size can navigate. Source: SynthWorlds,
-section 3.8 (Navigate); the step budget is our sheet's choice.
+``content`` shows the page's text as well as its links. Where the paper's agent writes an action
+that is parsed, ours scores the options, so that a model of any size can navigate. Source:
+SynthWorlds, section 3.8 (Navigate); the step budget is our sheet's choice.
 """
 
 from __future__ import annotations

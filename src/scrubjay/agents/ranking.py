@@ -4,8 +4,8 @@
 
 The end of the line is part of c, or 'Guinea' would always beat 'Guinea-Bissau'.
 
-Small models say little with a generated name; where the right one stands among all names of its type
-says much more (hits@1 and MRR). Source: SynthWorlds, part 2 of the study in our sheet.
+Small models say little with a generated name; where the right one stands among all names of its
+type says much more (hits@1 and MRR). Source: SynthWorlds, part 2 of the study in our sheet.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scrubjay.worlds.world import World
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Takes the likeliest of the candidates: all entities of the answer's type, right ones included.
+    """Takes the likeliest candidate: all entities of the answer's type, right ones included.
 
     Where there are more than ``most`` of a type, the others are drawn with a stream named by the
     question, so that a world and its twins weigh the same entities.

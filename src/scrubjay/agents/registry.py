@@ -1,4 +1,4 @@
-"""Agents by name, as ``--settings`` takes them; other packages add theirs as ``scrubjay.agents``."""
+"""Agents by name, as ``--settings`` takes them; other packages add to ``scrubjay.agents``."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The command line: ``scrubjay VERB …`` (``jay`` for short).
 
-Verbs import what they need when they run, so that ``--help`` is instant. A user's mistake ends in one
-sentence on stderr and exit status 2; a broken pipe or Ctrl-C ends quietly.
+Verbs import what they need when they run, so that ``--help`` is instant. A user's mistake ends in
+one sentence on stderr and exit status 2; a broken pipe or Ctrl-C ends quietly.
 """
 
 from __future__ import annotations

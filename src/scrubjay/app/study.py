@@ -62,3 +62,18 @@ def run(
         finding = study.run(scale, results, seed, progress)
     rows = [{"holds": c.holds, "claim": c.text, "evidence": c.evidence} for c in finding.claims]
     emit(finding.to_dict(), as_json, lambda: show(rows, title=f"{slug}: {finding.verdict}"))
+
+
+@app.command()
+def pages(
+    results: Results = Path("results"),
+    out: Annotated[Path, typer.Option(help="Folder of the pages.")] = Path("docs/studies"),
+) -> None:
+    """Write the gallery: a page per finding and a table of all papers, in Markdown.
+
+    Example: scrubjay study pages
+    """
+    from scrubjay.studies.pages import write_pages
+
+    for page in write_pages(results, out):
+        typer.echo(str(page))

@@ -1,7 +1,7 @@
 """Coroutines ask one by one; the work is done together.
 
-``quiet`` waits until every coroutine that can run has run and asked for what it wants. What is asked
-for at the same moment then becomes one batch. Nothing here depends on the clock, so the same
+``quiet`` waits until every coroutine that can run has run and asked for what it wants. What is
+asked for at the same moment then becomes one batch. Nothing here depends on the clock, so the same
 coroutines always form the same batches: that is what makes a batched run repeatable to the bit.
 """
 
@@ -31,8 +31,8 @@ async def quiet(count: Callable[[], int]) -> None:
 class Coalescer(Generic[T, R]):
     """Awaitable front of a batch function: ``await coalescer(item)`` joins the next batch.
 
-    ``work`` gets the items in the order they were asked for and returns one result each; an error it
-    raises reaches everybody in that batch.
+    ``work`` gets the items in the order they were asked for and returns one result each; an error
+    it raises reaches everybody in that batch.
     """
 
     def __init__(self, work: Callable[[Sequence[T]], Sequence[R]], *, most: int = 256) -> None:

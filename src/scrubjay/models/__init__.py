@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from scrubjay.core.lazy import lazy
 
 if TYPE_CHECKING:
-    from scrubjay.models import prompting
     from scrubjay.models.cache import ResponseCache
     from scrubjay.models.endpoint import EndpointModel
     from scrubjay.models.load import MODELS, load_model
@@ -52,14 +52,7 @@ __all__ = [
     "Wire",
     "list_prompts",
     "load_model",
-    "prompting",
     "render_prompt",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name == "prompting":
-        return import_module(f"{__name__}.prompting")
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy(__name__, _MODULES)

@@ -16,6 +16,7 @@ from scrubjay.models.engine import Engine
 from scrubjay.models.inside import look_inside
 from scrubjay.models.rows import Row
 from scrubjay.models.sampling import Sampler
+from scrubjay.models.seam import seam
 from scrubjay.models.stops import Stops
 from scrubjay.models.types import Choice, Completion, Prompt, Scored, Want
 from scrubjay.models.weights import Weights, load_weights
@@ -106,7 +107,7 @@ class LocalModel:
         """
         if not options:
             raise ModelError("there are no options to choose from")
-        texts = [_seam(prompt, option) for option in options]
+        texts = [seam(prompt, option) for option in options]
         scored, tokens_in, tokens_out = await self._score(prompt, texts)
         means = [s.mean for s in scored]
         best = max(range(len(means)), key=means.__getitem__)
@@ -155,16 +156,6 @@ class LocalModel:
                 f"answer: shorten the prompt or read fewer passages"
             )
         return ids
-
-
-def _seam(prompt: Prompt, option: str) -> str:
-    """The option as it follows the prompt: one blank between two words, none after white space."""
-    before = prompt if isinstance(prompt, str) else ""
-    if not isinstance(prompt, str) and prompt and prompt[-1].role == "assistant":
-        before = prompt[-1].content
-    if not before or before[-1].isspace():
-        return option.lstrip() or option
-    return option if option[:1].isspace() else f" {option}"
 
 
 def _ends(model: Any, tokenizer: Any) -> set[int]:

@@ -1,7 +1,8 @@
 """From a query to passages: index, encoders, fusion, rewriters, rerankers, page graph."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from scrubjay.core.lazy import lazy
 
 if TYPE_CHECKING:
     from scrubjay.retrieval.build import build_index
@@ -71,8 +72,4 @@ __all__ = [
     "reciprocal_rank_fusion",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+__getattr__ = lazy(__name__, _HOME)

@@ -10,14 +10,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from scrubjay.core.finding import Finding
-from scrubjay.studies import synthworlds_judge, synthworlds_made
+from scrubjay.studies import synthworlds_judge, synthworlds_made, synthworlds_real
 from scrubjay.studies.study import Progress, Run, Scale, study
 
-PARTS: dict[str, Run] = {"made": synthworlds_made.run_part}
+PARTS: dict[str, Run] = {
+    "made": synthworlds_made.run_part,
+    "real": synthworlds_real.run_part,
+}
 """Each part measures for itself; its claims, numbers and tables stand side by side."""
 
 
-@study("synthworlds", claims=synthworlds_judge.CLAIMS)
+@study("synthworlds", claims=synthworlds_judge.CLAIMS + synthworlds_real.CLAIMS)
 def run(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
     """All parts, as one finding."""
     return merge(

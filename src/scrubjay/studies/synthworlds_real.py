@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,32 @@ from scrubjay.studies.study import Progress, Scale
 from scrubjay.worlds import World, load_world
 
 ENCODER = "all-minilm-l6-v2"
-WRITTEN = ("closed-book", "one-step-rag", "ircot", "reading")
-RANKED = ("closed-book-ranking", "reading-ranking")
+SETTINGS = (
+    *("closed-book", "one-step-rag", "ircot", "reading"),
+    *("closed-book-ranking", "reading-ranking"),
+)
 WALKS = ("links-only", "content-links")
-TASKS = ("recall", "multihop", "navigation")
-PLANS: Mapping[Scale, Plan] = {
-    "smoke": Plan(
-        "random:150", settings=("closed-book", "reading"), tasks=("recall",), questions=4
+QUESTIONS = ("recall", "multihop")
+
+
+@dataclass(frozen=True, slots=True)
+class Plans:
+    """Questions and walks have plans of their own: a walk costs thirty choices."""
+
+    questions: Plan
+    walks: Plan | None = None
+
+
+PLANS: Mapping[Scale, Plans] = {
+    "smoke": Plans(Plan("random:150", settings=("closed-book", "reading"), questions=4)),
+    "laptop": Plans(
+        Plan(settings=SETTINGS, tasks=QUESTIONS, questions=56, twins=2),
+        Plan(settings=WALKS, tasks=("navigation",), questions=20),
     ),
-    "laptop": Plan("atlas", settings=WRITTEN + RANKED + WALKS, tasks=TASKS, questions=60, twins=2),
-    "full": Plan("atlas", settings=WRITTEN + RANKED + WALKS, tasks=TASKS, questions=1200, twins=5),
+    "full": Plans(
+        Plan(settings=SETTINGS, tasks=QUESTIONS, questions=1200, twins=5),
+        Plan(settings=WALKS, tasks=("navigation",), questions=1000, twins=5),
+    ),
 }
 MARGIN, LEFT, DEPTH = 0.03, 0.25, 5
 CLAIMS = (
@@ -50,19 +67,18 @@ CLAIMS = (
 
 def run_part(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
     """Measure by the plan of the scale and judge what it covers."""
-    from dataclasses import replace
-
-    plan = replace(PLANS[scale], seed=seed)
-    folder = out / "real"
-    rows = measure(plan, folder, progress).rows
-    records = Run.load(folder).records()
+    plans = PLANS[scale]
+    rows, records = _measured(plans.questions, out / "questions", seed, progress)
+    if plans.walks is not None:
+        more, walked = _measured(plans.walks, out / "walks", seed, progress)
+        rows, records = [*rows, *more], [*records, *walked]
     cells = {(r.setting, r.task, r.metric): r for r in rows}
     numbers = {
         f"{r.setting}, {r.task}, {r.metric}: gap": Number(r.gap, r.low, r.high, r.n) for r in rows
     }
     claims = [_memory(cells), _reading(cells)]
     if scale != "smoke":
-        searches = search_recall(plan, out)
+        searches = search_recall(replace(plans.questions, seed=seed), out / "search", progress)
         claims += [_looking_up(records), _walking(records), _finding(searches)]
         numbers |= {f"recall@{DEPTH} gap, {m}": _number(i) for m, i in searches.items()}
     return Finding(
@@ -74,7 +90,7 @@ def run_part(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Findi
             "reduction": [r.as_dict() for r in reduction_table(records)],
         },
         _figure(rows),
-        asdict(plan),
+        {k: v for k, v in asdict(plans).items() if v},
         notes=(
             "Pages are written from templates, so both worlds' sentences are equally simple.",
             "IRCoT needs a model that reasons in sentences; 135M parameters are few for that.",
@@ -82,27 +98,35 @@ def run_part(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Findi
     )
 
 
-def search_recall(plan: Plan, out: Path) -> dict[str, Interval]:
+def _measured(
+    plan: Plan, folder: Path, seed: int, progress: Progress
+) -> tuple[Sequence[GapRow], Sequence[Record]]:
+    rows = measure(replace(plan, seed=seed), folder, progress).rows
+    return rows, Run.load(folder).records()
+
+
+def search_recall(plan: Plan, out: Path, progress: Progress) -> dict[str, Interval]:
     """Per way of searching: recall@5 of the gold pages, real minus twin, over recall questions and
     multi-hop questions together."""
     real = load_world(plan.world, seed=plan.seed)
     twins = [real.twin(plan.seed + i) for i in range(plan.twins)]
     found = {}
     for mode in ("text", "vector"):
-        a, *others = (_recalls(plan, w, out / "search", mode) for w in (real, *twins))
+        a, *others = (_recalls(plan, w, out, mode, progress) for w in (real, *twins))
         gaps = [x - sum(column) / len(column) for x, *column in zip(a, *others)]
         found[mode] = bootstrap_mean(gaps, seed=plan.seed, bounds=(-1, 1))
     return found
 
 
-def _recalls(plan: Plan, world: World, folder: Path, mode: str) -> list[float]:
+def _recalls(plan: Plan, world: World, folder: Path, mode: str, progress: Progress) -> list[float]:
     from scrubjay.retrieval import Index, build_index, load_encoder
 
     questions = [q for t in ("recall", "multihop") for q in world.questions(t, 240, plan.seed)]
     encoder = load_encoder(ENCODER)
     place = folder / world.name
     if not place.exists():
-        build_index(world.documents(), place, encoder=encoder)
+        told = partial(progress, f"encoding {world.name}")
+        build_index(world.documents(), place, encoder=encoder, progress=told)
     index = Index.open(place, encoder=encoder, mode=mode)  # type: ignore[arg-type]
     return asyncio.run(_search_all(index, questions))
 

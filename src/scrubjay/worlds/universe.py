@@ -1,7 +1,7 @@
 """A universe: entities, relations and facts, without any say in what things are called.
 
-Names are a map on the side (``names.NameMap``), so one universe can be told in many worlds. A fact's
-object is an entity id (``str``), a ``Timestamp`` or a ``Quantity``.
+Names are a map on the side (``names.NameMap``), so one universe can be told in many worlds. A
+fact's object is an entity id (``str``), a ``Timestamp`` or a ``Quantity``.
 
 Source: SynthWorlds (arXiv 2510.24427), objects of section 3.1: U = (E, R, F).
 """
