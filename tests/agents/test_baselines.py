@@ -57,7 +57,9 @@ def test_baselines_score_alike_in_both_worlds(worlds: tuple[World, World]) -> No
 
 def test_random_answers_are_of_the_right_type_and_repeat(worlds: tuple[World, World]) -> None:
     world, _ = worlds
-    questions = [q for q in world.questions("recall", 40) if q.answer_type in world.universe.by_type]
+    questions = [
+        q for q in world.questions("recall", 40) if q.answer_type in world.universe.by_type
+    ]
     agent = RandomOfType(world)
     for q in questions:
         first = asyncio.run(agent.answer(q, Session(seed=1))).text

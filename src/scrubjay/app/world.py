@@ -45,16 +45,19 @@ def show(
 
     Example: scrubjay world show atlas France
     """
+    import difflib
     from collections import Counter
 
     from scrubjay.app.show import emit, table
-    from scrubjay.core.errors import UnknownName
+    from scrubjay.core.errors import InputError
 
     found = _load(world, seed, twin)
     if page:
         ids = {p.title: p for p in found.documents()}
         if page not in ids:
-            raise UnknownName("page", page, list(ids) if len(ids) < 20 else [])
+            near = difflib.get_close_matches(page, ids, n=1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            raise InputError(f"{found.name} has no page '{page}'{hint}")
         typer.echo(f"{ids[page].title}\n\n{ids[page].text}")
         return
     counts = Counter(e.type for e in found.universe.entities.values())
@@ -84,6 +87,7 @@ def audit(
     world: World,
     twin: Annotated[int, typer.Option(help="Number of the twin.")] = 0,
     seed: Seed = 0,
+    questions: Annotated[int, typer.Option(min=1, help="Questions per task to check.")] = 100,
     as_json: Json = False,
 ) -> None:
     """Check that a world and its twin are parallel: structure, leaks, names, questions.
@@ -94,7 +98,15 @@ def audit(
     from scrubjay.worlds.audit import audit as run_audit
 
     real = _load(world, seed, None)
-    found = run_audit(real, real.twin(twin))
+    invented = real.twin(twin)
+    pairs = [
+        pair
+        for task in ("recall", "multihop")
+        for pair in zip(
+            real.questions(task, questions, seed), invented.questions(task, questions, seed)
+        )
+    ]
+    found = run_audit(real, invented, pairs)
     rows = found.rows()
     emit(rows, as_json, lambda: table(rows, title="Parallel" if found.ok else "NOT parallel"))
     raise typer.Exit(0 if found.ok else 1)

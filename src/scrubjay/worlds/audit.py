@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from scrubjay.core.nouns import Question
 from scrubjay.worlds.documents import translate
@@ -62,26 +63,31 @@ class Audit:
         return sound and not (self.leaks or self.namesakes or self.ambiguous)
 
     def __str__(self) -> str:
-        return "\n".join(self._rows())
+        lines = (
+            f"{'  ' if row['fine'] else '✗ '}{row['check']:<32} {row['found']}"
+            for row in self.rows()
+        )
+        return "\n".join([*lines, *(f"    {leak}" for leak in self.leaks[:5])])
 
-    def _rows(self) -> Iterator[str]:
+    def rows(self) -> list[dict[str, Any]]:
+        """One row per check: ``check, found, fine``."""
+        return [
+            {"check": check, "found": found, "fine": fine} for check, found, fine in self._checks()
+        ]
+
+    def _checks(self) -> Iterator[tuple[str, str, bool]]:
         for name, holds in self.parity.items():
-            yield _row(name, "same" if holds else "DIFFERENT", holds)
-        yield _row("leaks", str(len(self.leaks)), not self.leaks)
-        yield from (f"    {leak}" for leak in self.leaks[:5])
-        yield _row("namesakes", str(self.namesakes), not self.namesakes)
+            yield name, "same" if holds else "DIFFERENT", holds
+        yield "leaks", str(len(self.leaks)), not self.leaks
+        yield "namesakes", str(self.namesakes), not self.namesakes
         for type, x in self.lengths.items():
             text = f"{x.letters:.3f} × letters, {x.tokens:.3f} × tokens ({x.count} names)"
-            yield _row(f"name length: {type}", text, x.ok)
+            yield f"name length: {type}", text, x.ok
         unique = f"{self.questions - len(self.ambiguous)} of {self.questions}"
-        yield _row("answers as by graph query", unique, not self.ambiguous)
+        yield "answers as by graph query", unique, not self.ambiguous
         types = ", ".join(f"{t} {n}" for t, n in self.answer_types.items())
-        yield _row("answer types", types or "no questions", True)
-        yield _row("frequent-answer rule", f"{self.frequent_answer:.1%} right", True)
-
-
-def _row(name: str, value: str, fine: bool) -> str:
-    return f"{'  ' if fine else '✗ '}{name:<32} {value}"
+        yield "answer types", types or "no questions", True
+        yield "frequent-answer rule", f"{self.frequent_answer:.1%} right", True
 
 
 def audit(
