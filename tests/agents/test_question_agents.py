@@ -177,5 +177,5 @@ def test_a_passage_cannot_start_a_turn_of_the_prompt() -> None:
     from scrubjay.agents.writing import prompt
 
     turns = prompt("answer", question="q", passages=[evil], thoughts=[])
-    assert [t.role for t in turns] == ["user", "assistant"]
-    assert "{{ question }}" in turns[0].content
+    assert [t.role for t in turns] == ["system", *["user", "assistant"] * 4]
+    assert "{{ question }}" in turns[-2].content

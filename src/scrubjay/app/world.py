@@ -78,8 +78,9 @@ def export(
     Example: scrubjay world export atlas --out exports/real
     """
     found = _load(world, seed, twin)
-    found.export(out, questions=questions)
-    typer.echo(f"{len(found.marked)} pages and questions.jsonl in {out}")
+    asked = found.every_question(questions, seed)
+    found.export(out, asked)
+    typer.echo(f"{len(found.marked)} pages and {len(asked)} questions in {out}")
 
 
 @app.command()

@@ -9,6 +9,35 @@ from scrubjay.core.files import write_atomic
 from scrubjay.core.finding import Finding, Number
 from scrubjay.studies.study import get_study, load_finding, papers, study_table
 
+COLUMNS = [
+    "paper",
+    "slug",
+    "title",
+    "verdict",
+    "scale",
+    "seconds",
+    "claim",
+    "holds",
+    "evidence",
+    "what",
+    "value",
+    "interval",
+    "setting",
+    "task",
+    "metric",
+    "base",
+    "known",
+    "real",
+    "twins",
+    "twin",
+    "gap",
+    "reduction",
+    "low",
+    "high",
+    "n",
+]
+"""The order of columns; others follow in the order they come."""
+
 
 def write_pages(results: Path, docs: Path) -> list[Path]:
     """Write ``index.md`` and a page per finding into ``docs``; returns what was written.
@@ -47,7 +76,7 @@ def _page(slug: str, finding: Finding) -> str:
         for c in finding.claims
     ]
     numbers = [
-        {"what": k, "value": _round(n.value), "95 % interval": _interval(n), "n": n.n or ""}
+        {"what": k, "value": _round(n.value), "interval": _interval(n), "n": n.n or ""}
         for k, n in finding.numbers.items()
     ]
     parts = [
@@ -64,9 +93,14 @@ def _page(slug: str, finding: Finding) -> str:
 
 def _table(rows: list[dict[str, Any]]) -> str:
     """Rows of equal keys as a Markdown table."""
-    keys = list(rows[0]) if rows else []
+    keys = sorted(rows[0], key=_place) if rows else []
     lines = [keys, ["---"] * len(keys), *([_cell(r[k]) for k in keys] for r in rows)]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _place(key: str) -> int:
+    """Findings are kept with sorted keys; a table reads better in this order."""
+    return COLUMNS.index(key) if key in COLUMNS else len(COLUMNS)
 
 
 def _cell(value: Any) -> str:

@@ -110,6 +110,17 @@ class World:
             self._questions[task, n, seed] = [tasks.render(item, self.names) for item in items]
         return list(self._questions[task, n, seed])
 
+    def every_question(self, n: int, seed: int = 0) -> list[Question]:
+        """Up to ``n`` questions of every task that this world has questions for."""
+        from scrubjay.worlds.tasks import TASKS
+
+        return [
+            question
+            for task in TASKS
+            if n and TASKS[task](self.universe, self.marked, 1, seed)
+            for question in self.questions(task, n, seed)
+        ]
+
     @cached_property
     def hash(self) -> str:
         """Digest of facts, pages and names: the same on every machine."""
@@ -165,10 +176,14 @@ class World:
     def export(
         self, folder: str | PathLike[str], questions: Sequence[Question] | None = None
     ) -> None:
-        """Write pages as Markdown and questions as JSON Lines, for any other pipeline."""
+        """Write pages as Markdown and questions as JSON Lines, for any other pipeline.
+
+        Args:
+            questions: by default 100 of every task.
+        """
         from scrubjay.worlds.export import export
 
-        export(self, folder, questions)
+        export(self, folder, self.every_question(100) if questions is None else questions)
 
     def _refuse_leaks(self) -> None:
         from scrubjay.worlds.leaks import check_leaks, leaks_in_names
