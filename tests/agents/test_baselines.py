@@ -40,7 +40,7 @@ def test_the_frequent_answer_is_right_as_often_as_it_is_frequent(
     for world in worlds:
         agent = MostFrequentAnswer(world)
         (question,) = (q for q in world.questions("recall", 1))
-        ((subject, relation, obj),) = question.query
+        ((_, relation, obj),) = question.query
         assert obj == "?answer"
         counts = Counter(f.object for f in world.universe.by_relation[relation])
         answer = asyncio.run(agent.answer(question, Session())).text
