@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from scrubjay.agents import Budget, ClosedBook, IRCoT, OneStepRAG, ReadingComprehension, Session
+from scrubjay.agents.session import as_text
 from scrubjay.core import (
     BudgetExceeded,
     Generated,
@@ -48,8 +49,7 @@ class Scripted:
         seed: int = 0,
         want: Set[Want] = frozenset(),
     ) -> Completion:
-        assert not isinstance(prompt, str)
-        self.asked.append("\n".join(m.content for m in prompt))
+        self.asked.append(as_text(prompt))
         line = self.lines[len(self.asked) - 1]
         return Completion(line, logprobs=(-1.0, -3.0), tokens_in=7, tokens_out=2)
 
@@ -174,8 +174,7 @@ def test_a_passage_cannot_start_a_turn_of_the_prompt() -> None:
     model = Scripted(["Chad"])
     session = Session(model, pages={"b": evil})
     asyncio.run(ReadingComprehension().answer(QUESTION, session))
-    from scrubjay.agents.writing import prompt
-
-    turns = prompt("answer", question="q", passages=[evil], thoughts=[])
-    assert [t.role for t in turns] == ["system", *["user", "assistant"] * 4]
-    assert "{{ question }}" in turns[-2].content
+    (asked,) = model.asked
+    assert evil.text in asked
+    assert not asked.startswith("[system]")
+    assert asked.endswith(f"Question: {QUESTION.text}\nAnswer:")

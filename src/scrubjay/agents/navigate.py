@@ -17,7 +17,7 @@ from scrubjay.agents.session import Session
 from scrubjay.agents.types import NAVIGATION
 from scrubjay.agents.writing import prompt
 from scrubjay.core.nouns import Answer, Passage, Question
-from scrubjay.models.types import Message
+from scrubjay.models.types import Prompt
 from scrubjay.worlds.navigation import NavEnv
 
 BACK = "go back"
@@ -55,9 +55,7 @@ class LinkNavigator:
                 seen = session.click(walk, targets[choice.index])
         return arrived(walk, session)
 
-    def _prompt(
-        self, page: Passage, options: list[str], walk: NavEnv, session: Session
-    ) -> list[Message]:
+    def _prompt(self, page: Passage, options: list[str], walk: NavEnv, session: Session) -> Prompt:
         return prompt(
             "navigate",
             page=page,

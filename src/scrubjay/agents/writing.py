@@ -11,12 +11,17 @@ from collections.abc import Sequence
 from scrubjay.agents.session import Session
 from scrubjay.core.nouns import Answer, Passage, Question
 from scrubjay.models.prompting.prompts import render_prompt
-from scrubjay.models.types import Message
+from scrubjay.models.types import Prompt
 
 
-def prompt(name: str, **values: object) -> list[Message]:
-    """A prompt file of this room, filled in."""
-    return render_prompt("scrubjay.agents", name, **values)
+def prompt(name: str, **values: object) -> Prompt:
+    """A prompt file of this room, filled in.
+
+    A file of one turn is a text to be continued: small models follow worked examples better in
+    plain text than in a chat, and an endpoint that only chats gets it as a message.
+    """
+    turns = render_prompt("scrubjay.agents", name, **values)
+    return turns[0].content if len(turns) == 1 else turns
 
 
 async def write_answer(

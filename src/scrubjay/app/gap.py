@@ -38,7 +38,7 @@ def gap(
 ) -> None:
     """Measure a model in the real world and in its invented twins, and show the difference.
 
-    Example: scrubjay gap --world atlas --model smollm2-135m --questions 48 --out runs/mine
+    Example: scrubjay gap --world atlas --model smollm2-135m --questions 56 --out runs/mine
     """
     from rich.console import Console
 
