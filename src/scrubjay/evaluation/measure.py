@@ -12,11 +12,12 @@ ends with the same bytes.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scrubjay.agents.registry import make_agent
 from scrubjay.agents.session import Session
@@ -28,6 +29,7 @@ from scrubjay.evaluation.reading import read_gap
 from scrubjay.evaluation.report import write_report
 from scrubjay.evaluation.runner import run_agent
 from scrubjay.evaluation.runs import Run
+from scrubjay.models.prompting.prompts import list_prompts
 from scrubjay.worlds import World, load_world
 from scrubjay.worlds.hitting import PageGraph
 from scrubjay.worlds.tasks import TASKS
@@ -98,7 +100,7 @@ def measure(plan: Plan, out: Path, progress: Progress = lambda *_: None) -> Meas
     if model is not None:
         asyncio.run(model.check())
     # Everything that can be refused is refused by now: nothing is left behind by a mistake.
-    with Run.open(out, {**asdict(plan), "facts": real.hash}) as run:
+    with Run.open(out, run_settings(plan, real)) as run:
         worlds = {"real": real}
         for i in range(plan.twins):
             progress("Inventing twins", i, plan.twins)
@@ -106,6 +108,13 @@ def measure(plan: Plan, out: Path, progress: Progress = lambda *_: None) -> Meas
         progress("Inventing twins", plan.twins, plan.twins)
         asyncio.run(_run_all(plan, worlds, model, run, out, progress))
         return _finish(run, worlds)
+
+
+def run_settings(plan: Plan, real: World) -> dict[str, Any]:
+    """Everything that decides the results: the plan, the facts and the wording of the prompts."""
+    wording = "".join(prompt.text for prompt in list_prompts())
+    digest = hashlib.sha256(wording.encode()).hexdigest()[:16]
+    return {**asdict(plan), "facts": real.hash, "prompts": digest}
 
 
 async def _run_all(

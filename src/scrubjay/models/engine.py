@@ -40,7 +40,7 @@ REMEMBERED = 64
 class Engine:
     """Generates and scores rows on a transformers decoder model."""
 
-    def __init__(self, model: Any, *, ends: Iterable[int] = (), memory: int = 600_000_000) -> None:
+    def __init__(self, model: Any, *, ends: Iterable[int] = (), memory: int = 500_000_000) -> None:
         """
         Args:
             ends: token ids that end a text.
@@ -157,7 +157,7 @@ class Engine:
         return True
 
     def _used(self) -> int:
-        places = sum(len(p.rows) * p.capacity for p in self.pools.values())
+        places = sum(p.slots * p.capacity for p in self.pools.values())
         nodes = sum(len(n.tokens) for n in self.tree.nodes() if n.kv is not None)
         return self.runner.bytes_for(places + nodes)
 
@@ -234,6 +234,8 @@ class Engine:
         gone = set(map(id, rows))
         for pool in self.pools.values():
             pool.remove(gone)
+        # An empty pool gives its memory back: prompts of other lengths need pools of their own.
+        self.pools = {c: pool for c, pool in self.pools.items() if pool.rows}
         for row in rows:
             assert row.node is not None
             row.node.users -= 1

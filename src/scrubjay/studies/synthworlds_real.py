@@ -18,10 +18,11 @@ from typing import Any
 from scrubjay.core.finding import Claim, Finding, Number
 from scrubjay.core.nouns import Question
 from scrubjay.evaluation.gap import GapRow, gap_difference, reduction_table
-from scrubjay.evaluation.measure import Plan, measure
+from scrubjay.evaluation.measure import Plan, measure, run_settings
 from scrubjay.evaluation.retrieval import recall_at_k
 from scrubjay.evaluation.runs import Record, Run
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean
+from scrubjay.models.tiny import settings_hash
 from scrubjay.studies.study import Progress, Scale
 from scrubjay.worlds import World, load_world
 
@@ -45,7 +46,7 @@ class Plans:
 PLANS: Mapping[Scale, Plans] = {
     "smoke": Plans(Plan("random:150", settings=("closed-book", "reading"), questions=4)),
     "laptop": Plans(
-        Plan(settings=SETTINGS, tasks=QUESTIONS, questions=56, twins=2),
+        Plan(settings=SETTINGS, tasks=QUESTIONS, questions=56),
         Plan(settings=WALKS, tasks=("navigation",), questions=20),
     ),
     "full": Plans(
@@ -92,6 +93,7 @@ def run_part(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Findi
         _figure(rows),
         {k: v for k, v in asdict(plans).items() if v},
         notes=(
+            "At laptop scale one twin stands for all (our sheet asks for five); 'full' has five.",
             "Pages are written from templates, so both worlds' sentences are equally simple.",
             "IRCoT needs a model that reasons in sentences; 135M parameters are few for that.",
         ),
@@ -101,7 +103,10 @@ def run_part(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Findi
 def _measured(
     plan: Plan, folder: Path, seed: int, progress: Progress
 ) -> tuple[Sequence[GapRow], Sequence[Record]]:
-    rows = measure(replace(plan, seed=seed), folder, progress).rows
+    plan = replace(plan, seed=seed)
+    settings = run_settings(plan, load_world(plan.world, seed=seed))
+    folder = folder.with_name(f"{folder.name}-{settings_hash(settings)}")
+    rows = measure(plan, folder, progress).rows
     return rows, Run.load(folder).records()
 
 
@@ -123,7 +128,7 @@ def _recalls(plan: Plan, world: World, folder: Path, mode: str, progress: Progre
 
     questions = [q for t in ("recall", "multihop") for q in world.questions(t, 240, plan.seed)]
     encoder = load_encoder(ENCODER)
-    place = folder / world.name
+    place = folder / world.hash[:16]
     if not place.exists():
         told = partial(progress, f"encoding {world.name}")
         build_index(world.documents(), place, encoder=encoder, progress=told)
