@@ -22,7 +22,7 @@ from scrubjay.core.coalesce import quiet
 from scrubjay.models import sampling
 from scrubjay.models.packing import plan_decode, plan_prefill
 from scrubjay.models.plain import PlainRunner
-from scrubjay.models.pool import Pool, capacity_for
+from scrubjay.models.pool import Pool, capacity_for, give_back
 from scrubjay.models.prefix import Node, PrefixTree
 from scrubjay.models.rows import Row
 from scrubjay.models.runner import Runner
@@ -85,6 +85,7 @@ class Engine:
         self._seen.clear()
         while (node := self.tree.idle()) is not None:
             self.tree.drop(node)
+        give_back()
 
     async def _serve(self) -> None:
         try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+
 import torch
 from torch import Tensor
 
@@ -14,6 +17,15 @@ def capacity_for(places: int) -> int:
     """Rows of similar size share a pool: the next multiple of 64, of 256 beyond 512."""
     step = _STEP if places <= 512 else 4 * _STEP
     return -(-places // step) * step
+
+
+def give_back() -> None:
+    """Hand freed memory back to the system, which the C library's allocator rarely does itself.
+
+    Batches of ever other sizes leave its heap full of holes; without this a long run grows.
+    """
+    with contextlib.suppress(OSError, AttributeError):  # not glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Pool:
