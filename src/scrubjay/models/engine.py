@@ -40,7 +40,7 @@ REMEMBERED = 64
 class Engine:
     """Generates and scores rows on a transformers decoder model."""
 
-    def __init__(self, model: Any, *, ends: Iterable[int] = (), memory: int = 500_000_000) -> None:
+    def __init__(self, model: Any, *, ends: Iterable[int] = (), memory: int = 400_000_000) -> None:
         """
         Args:
             ends: token ids that end a text.
@@ -158,7 +158,7 @@ class Engine:
         return True
 
     def _used(self) -> int:
-        places = sum(p.slots * p.capacity for p in self.pools.values())
+        places = sum(len(p.rows) * p.capacity for p in self.pools.values())
         nodes = sum(len(n.tokens) for n in self.tree.nodes() if n.kv is not None)
         return self.runner.bytes_for(places + nodes)
 

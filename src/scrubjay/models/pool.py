@@ -64,11 +64,6 @@ class Pool:
                 i += 1
 
     @property
-    def slots(self) -> int:
-        """Slots there is memory for, taken or not."""
-        return int(self.kv.shape[2])
-
-    @property
     def flat(self) -> Tensor:
         """View (2, layers, slots · capacity, heads, size)."""
         return self.kv.flatten(2, 3)
