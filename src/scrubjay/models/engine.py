@@ -44,7 +44,8 @@ class Engine:
         """
         Args:
             ends: token ids that end a text.
-            memory: bytes for keys and values; rows that don't fit wait.
+            memory: bytes for keys and values; rows that don't fit wait (pools that grow may hold
+                half as much again for a while).
         """
         self.ends, self.memory = frozenset(ends), memory
         self.runner = Runner(model)
