@@ -40,7 +40,7 @@ REMEMBERED = 64
 class Engine:
     """Generates and scores rows on a transformers decoder model."""
 
-    def __init__(self, model: Any, *, ends: Iterable[int] = (), memory: int = 400_000_000) -> None:
+    def __init__(self, model: Any, *, ends: Iterable[int] = (), memory: int = 300_000_000) -> None:
         """
         Args:
             ends: token ids that end a text.
