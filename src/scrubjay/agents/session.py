@@ -27,7 +27,7 @@ from scrubjay.core.trace import (
     Step,
     Trace,
 )
-from scrubjay.models.types import Choice, Completion, LanguageModel, Message, Prompt, Want
+from scrubjay.models.types import Choice, Completion, LanguageModel, Prompt, Want
 from scrubjay.models.types import Scored as ScoredText
 from scrubjay.retrieval.types import Retriever
 from scrubjay.worlds.hitting import PageGraph
@@ -247,8 +247,4 @@ def as_text(prompt: Prompt) -> str:
     """A prompt as one readable text, for the trace."""
     if isinstance(prompt, str):
         return prompt
-    return "\n".join(f"[{m.role}] {m.content}" for m in _messages(prompt))
-
-
-def _messages(prompt: Sequence[Message]) -> Sequence[Message]:
-    return prompt
+    return "\n".join(f"[{m.role}] {m.content}" for m in prompt)

@@ -141,11 +141,6 @@ class Universe:
         return _grouped((f.subject, f) for f in self.facts)
 
     @cached_property
-    def by_object(self) -> Mapping[str, tuple[Fact, ...]]:
-        """Facts that an entity is the object of, in order."""
-        return _grouped((f.object, f) for f in self.facts if isinstance(f.object, str))
-
-    @cached_property
     def _forward(self) -> Mapping[tuple[str, str], tuple[Value, ...]]:
         return _grouped(((f.subject, f.relation), f.object) for f in self.facts)
 
