@@ -112,13 +112,12 @@ class World:
 
     def every_question(self, n: int, seed: int = 0) -> list[Question]:
         """Up to ``n`` questions of every task that this world has questions for."""
-        from scrubjay.worlds.tasks import TASKS
+        from scrubjay.worlds.tasks import TASKS, render
 
         return [
-            question
-            for task in TASKS
-            if n and TASKS[task](self.universe, self.marked, 1, seed)
-            for question in self.questions(task, n, seed)
+            render(item, self.names)
+            for sampler in TASKS.values()
+            for item in (sampler(self.universe, self.marked, n, seed) if n else ())
         ]
 
     @cached_property
