@@ -6,7 +6,7 @@ BIN := .venv/bin
 .DELETE_ON_ERROR:
 
 demo: .venv/.all  ## Measure memory against reading: real world, invented twin, one small model
-	$(BIN)/scrubjay gap --world atlas --model smollm2-135m --questions 56 --twins 1 --out runs/demo
+	$(BIN)/scrubjay gap --world atlas --model smollm2-135m --questions 40 --twins 1 --out runs/demo
 
 test: .venv/.dev check  ## Lint, types, import contract, tests
 	$(BIN)/pytest

@@ -20,6 +20,7 @@ from scrubjay.models.prompting import (
     Verbaliser,
     answer_search,
     contextual_calibration,
+    harmless,
     parse_prompt,
     pmi_calibration,
 )
@@ -369,7 +370,7 @@ def test_values_stay_data(text, attack):
         passages=[Passage("1", value, "T")], question=value
     )
     assert system.content == "Answer <b>briefly</b>."
-    assert user.content == f"T: {value}\n\nQuestion: {value}"
+    assert user.content == f"T: {harmless(value)}\n\nQuestion: {value}"
     assert assistant.content == "Answer:"
 
 

@@ -166,7 +166,7 @@ def _fresh(
         times = queries.shape[2] // length
         later = torch.ones(length, length, dtype=torch.bool).triu(1).repeat_interleave(times, 0)
         mask = torch.zeros(later.shape, dtype=q.dtype).masked_fill_(later, -torch.inf)
-        o, lse = _softmax(queries, keys, values, scale, mask)
+        o, lse = _softmax(queries, keys, values, scale, mask, times)
         o = o.view(runs, groups, length, times, size).transpose(1, 2)
         lse = lse.reshape(runs, groups, length, times).transpose(1, 2)
     out[run.line] = o.reshape(runs * length, *q.shape[1:])[run.real]
@@ -195,9 +195,12 @@ def _over(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor
 
 
 def _softmax(
-    q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None = None
+    q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None = None, causal: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Attention output (batch, groups, queries, size) and log-sum-exp (batch, groups, queries).
+
+    ``causal``: that many queries in a row per key, none of which may see a later key (the mask says
+    so too); 0 if any may see any.
 
     In float32 PyTorch's fused kernel is fastest. In bfloat16 that kernel multiplies matrices no
     faster than in float32 on many processors, while oneDNN's do: so in steps, over blocks of
@@ -211,13 +214,15 @@ def _softmax(
     keys = k.transpose(-1, -2)
     outs, sums = [], []
     for first in range(0, q.shape[2], block):
-        scores = torch.matmul(q[:, :, first : first + block] * scale, keys)
+        last = min(first + block, q.shape[2])
+        seen = -(-last // causal) if causal else k.shape[2]
+        scores = torch.matmul(q[:, :, first:last] * scale, keys[..., :seen])
         if mask is not None:
-            scores += mask if mask.shape[-2] == 1 else mask[..., first : first + block, :]
+            scores += mask if mask.shape[-2] == 1 else mask[..., first:last, :seen]
         most = scores.amax(-1, keepdim=True)
         weights = scores.sub_(most).exp_()
         total = weights.sum(-1, keepdim=True, dtype=torch.float32)
-        outs.append(torch.matmul(weights, v).div_(total))
+        outs.append(torch.matmul(weights, v[:, :, :seen]).div_(total))
         sums.append(total.log_().add_(most)[..., 0])
     return (outs[0], sums[0]) if len(outs) == 1 else (torch.cat(outs, 2), torch.cat(sums, 2))
 

@@ -2,16 +2,23 @@
 
 oneDNN multiplies by a weight that it has reordered into blocks about twice as fast as by a plain
 one. The numbers are the same weights in the same type; only their order in memory differs.
+
+oneDNN also keeps a kernel with its scratch space for every shape it has met, 1,024 of them by
+default. Packed passes have ever other shapes, and a long run grew by gigabytes: 128 are enough.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+for _name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    os.environ.setdefault(_name, "128")  # read at the first multiplication
 
 _ROWS = 256
 """Rows of input the blocks are chosen for."""

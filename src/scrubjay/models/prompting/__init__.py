@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         render_prompt,
     )
     from scrubjay.models.prompting.template import Prompted, Template, Verbaliser
+    from scrubjay.models.prompting.untrusted import as_data, harmless, one_line
 
 __all__ = [
     "NULL_INPUTS",
@@ -36,9 +37,12 @@ __all__ = [
     "Template",
     "Verbaliser",
     "answer_search",
+    "as_data",
     "contextual_calibration",
+    "harmless",
     "list_prompts",
     "load_prompt",
+    "one_line",
     "parse_prompt",
     "pmi_calibration",
     "render_prompt",
@@ -57,6 +61,7 @@ _WHERE = {
     "ensemble": ["Ensemble"],
     "prompts": ["PromptFile", "list_prompts", "load_prompt", "parse_prompt", "render_prompt"],
     "template": ["Prompted", "Template", "Verbaliser"],
+    "untrusted": ["as_data", "harmless", "one_line"],
 }
 _MODULES = {name: module for module, names in _WHERE.items() for name in names}
 

@@ -11,7 +11,8 @@
 
 A line ``--- role`` starts a turn; a last assistant turn is a beginning that the model continues.
 The file is cut into turns *before* any value is put in, and a value is never read as Jinja:
-whatever a retrieved text says, it stays inside the turn where the author put it. Names without a
+whatever a retrieved text says, it stays inside the turn where the author put it; a ``Passage`` is
+made harmless first (see ``untrusted``). Names without a
 value are errors, and the sandbox keeps a prompt file from reaching anything but its values.
 """
 
@@ -28,6 +29,7 @@ from jinja2 import StrictUndefined, Template, TemplateError, meta
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from scrubjay.core.errors import InputError, UnknownName
+from scrubjay.models.prompting.untrusted import as_data
 from scrubjay.models.types import Message
 
 Role = Literal["system", "user", "assistant"]
@@ -53,11 +55,14 @@ class PromptFile:
     turns: tuple[tuple[Role, Template], ...]
 
     def render(self, **values: Any) -> list[Message]:
-        """The chat with ``values`` put in verbatim (values it doesn't use are passed over).
+        """The chat with ``values`` put in (values it doesn't use are passed over).
+
+        Text goes in verbatim; passages as data that can't speak for the prompt (``as_data``).
 
         Raises:
             InputError: a value is missing, or an expression in the file fails.
         """
+        values = {name: as_data(value) for name, value in values.items()}
         try:
             return [Message(role, turn.render(values)) for role, turn in self.turns]
         except (TemplateError, TypeError, ValueError) as error:

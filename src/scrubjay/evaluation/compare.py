@@ -1,0 +1,114 @@
+"""Agents side by side: what each gets right, what it looks up, and what that costs.
+
+One row per agent, task and kind of world, means over the questions:
+
+    quality   f1, em; recall of the gold documents among all that were found
+    cost      searches, model calls, tokens in and out, seconds of waiting
+
+Seconds are as the agent saw them: agents that run at the same time share the machine.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scrubjay.evaluation.gap import Row
+from scrubjay.evaluation.pairing import REAL
+from scrubjay.evaluation.runs import Record
+from scrubjay.evaluation.statistics import bootstrap_mean
+
+
+@dataclass(frozen=True, slots=True)
+class CompareRow(Row):
+    """What one agent did on one task in the real world, or in the twins together."""
+
+    setting: str
+    task: str
+    world: str
+    """'real' or 'twin'."""
+    f1: float
+    low: float | None
+    high: float | None
+    recall: float | None
+    """Of the gold documents, among all found; ``None`` for an agent that searched nothing."""
+    searches: float
+    calls: float
+    tokens: float
+    seconds: float
+    n: int
+
+
+def compare_table(records: Iterable[Record], *, seed: int = 0) -> list[CompareRow]:
+    """One row per setting, task and kind of world, of tasks that are scored by F1."""
+    cells: defaultdict[tuple[str, str, str], list[Record]] = defaultdict(list)
+    for r in records:
+        if "f1" in r.scores:
+            cells[r.task, r.setting, REAL if r.world == REAL else "twin"].append(r)
+    rows = []
+    for (task, setting, world), answers in sorted(cells.items()):
+        # In order of item, so that the table doesn't depend on when the answers came.
+        answers.sort(key=lambda r: (r.question, r.world))
+        f1 = bootstrap_mean(
+            np.array([r.scores["f1"] for r in answers]), seed=seed, bounds=(0.0, 1.0)
+        )
+        found = [r.scores["recall"] for r in answers if "recall" in r.scores]
+        spent = [r.spent for r in answers]
+        rows.append(
+            CompareRow(
+                setting,
+                task,
+                world,
+                f1.value,
+                f1.low,
+                f1.high,
+                float(np.mean(found)) if found else None,
+                float(np.mean([s.searches for s in spent])),
+                float(np.mean([s.calls for s in spent])),
+                float(np.mean([s.tokens for s in spent])),
+                float(np.mean([s.seconds for s in spent])),
+                len(answers),
+            )
+        )
+    return rows
+
+
+def compare_figure(rows: Sequence[CompareRow]) -> Mapping[str, Any]:
+    """Quality against cost, as a Vega-Lite specification: one panel per task, a point per agent
+    and kind of world, the two worlds of an agent joined by a line."""
+    values = [
+        {**row.as_dict(), "tokens": max(1.0, row.tokens)}  # the axis is logarithmic
+        for row in rows
+    ]
+    x = {"field": "tokens", "type": "quantitative", "scale": {"type": "log"}}
+    y = {"field": "f1", "type": "quantitative", "title": "F1", "scale": {"domain": [0, 1]}}
+    colour = {
+        "field": "world",
+        "type": "nominal",
+        "scale": {"domain": ["real", "twin"], "range": ["#1f6feb", "#d9730d"]},
+    }
+    base = {"x": {**x, "title": "tokens per question"}, "y": y}
+    layers: list[Mapping[str, Any]] = [
+        {
+            "mark": {"type": "line", "color": "#bbbbbb"},
+            "encoding": {**base, "detail": {"field": "setting"}},
+        },
+        {
+            "mark": {"type": "point", "filled": True, "size": 60},
+            "encoding": {**base, "color": colour},
+        },
+        {
+            "transform": [{"filter": "datum.world == 'real'"}],
+            "mark": {"type": "text", "align": "left", "dx": 6, "dy": -6, "fontSize": 10},
+            "encoding": {**base, "text": {"field": "setting"}},
+        },
+    ]
+    return {
+        "data": {"values": values},
+        "facet": {"field": "task", "type": "nominal", "columns": 1, "title": None},
+        "spec": {"width": 520, "height": 300, "layer": layers},
+    }
