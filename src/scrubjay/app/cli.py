@@ -12,7 +12,7 @@ import sys
 import typer
 
 from scrubjay import __version__
-from scrubjay.app import gap, prompts, report, study, world
+from scrubjay.app import compare, gap, prompts, report, study, world
 
 app = typer.Typer(
     name="scrubjay",
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.command("gap")(gap.gap)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.command("prompts")(prompts.prompts)
 app.add_typer(world.app, name="world")
 app.add_typer(study.app, name="study")

@@ -13,10 +13,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from scrubjay.core.errors import InputError
+from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.evaluation.gap import Row
 from scrubjay.evaluation.pairing import REAL
 from scrubjay.evaluation.runs import Record
@@ -109,6 +112,24 @@ def compare_figure(rows: Sequence[CompareRow]) -> Mapping[str, Any]:
     ]
     return {
         "data": {"values": values},
-        "facet": {"field": "task", "type": "nominal", "columns": 1, "title": None},
+        "facet": {"field": "task", "type": "nominal", "title": None},
+        "columns": 1,
         "spec": {"width": 520, "height": 300, "layer": layers},
     }
+
+
+def draw(figure: Mapping[str, Any], path: Path) -> None:
+    """Write a Vega-Lite figure as a picture, by the ending of ``path``: .svg or .png.
+
+    Raises:
+        InputError: another ending.
+        DiskError: the file can't be written.
+    """
+    import vl_convert
+
+    if path.suffix == ".svg":
+        write_atomic(path, vl_convert.vegalite_to_svg(dump_json(figure)))
+    elif path.suffix == ".png":
+        write_atomic(path, vl_convert.vegalite_to_png(dump_json(figure), scale=2))
+    else:
+        raise InputError(f"a figure ends in .svg or .png, not in '{path.suffix}'")

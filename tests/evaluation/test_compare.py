@@ -1,0 +1,64 @@
+"""Agents side by side: means by hand, worlds kept apart, the same table in any order."""
+
+import random
+
+import pytest
+
+from scrubjay.core.errors import InputError
+from scrubjay.evaluation.compare import compare_figure, compare_table, draw
+from scrubjay.evaluation.runs import Record
+
+
+def record(setting, world, question, f1, tokens=100, searches=0, recall=None, task="recall"):
+    scores = {"f1": f1, "em": float(f1 == 1)} | ({} if recall is None else {"recall": recall})
+    cost = {"tokens_in": tokens - 10, "tokens_out": 10, "calls": 2, "searches": searches}
+    return Record(setting, world, question, task, "g", "?", ("a",), "b", scores, cost=cost)
+
+
+RECORDS = [
+    record("closed-book", "real", "q1", 1.0),
+    record("closed-book", "real", "q2", 0.0),
+    record("closed-book", "twin-0", "q1", 0.0),
+    record("closed-book", "twin-1", "q1", 0.5),
+    record("dragin", "real", "q1", 0.5, tokens=400, searches=3, recall=0.5),
+    record("dragin", "real", "q2", 1.0, tokens=600, searches=1, recall=1.0),
+]
+
+
+def test_means_by_hand():
+    rows = {(r.setting, r.world): r for r in compare_table(RECORDS)}
+    assert set(rows) == {("closed-book", "real"), ("closed-book", "twin"), ("dragin", "real")}
+    closed, twin, dragin = (
+        rows["closed-book", "real"],
+        rows["closed-book", "twin"],
+        rows["dragin", "real"],
+    )
+    assert (closed.f1, closed.recall, closed.searches, closed.tokens) == (0.5, None, 0, 100)
+    assert (twin.f1, twin.n) == (0.25, 2)
+    assert (dragin.f1, dragin.recall, dragin.searches, dragin.tokens) == (0.75, 0.75, 2, 500)
+    assert dragin.calls == 2
+    assert dragin.low is not None
+    assert dragin.low <= 0.75 <= dragin.high
+
+
+def test_the_order_of_answers_does_not_matter():
+    mixed = RECORDS[:]
+    random.Random(1).shuffle(mixed)
+    assert compare_table(mixed) == compare_table(RECORDS)
+
+
+def test_what_has_no_f1_is_left_out():
+    walk = Record("links-only", "real", "q", "navigation", "g", "?", (), "", {"success": 1.0})
+    assert compare_table([walk]) == []
+
+
+def test_the_figure_is_drawn(tmp_path):
+    figure = compare_figure(compare_table(RECORDS))
+    draw(figure, tmp_path / "a.svg")
+    picture = (tmp_path / "a.svg").read_text()
+    assert "<svg" in picture
+    assert "dragin" in picture
+    draw(figure, tmp_path / "a.png")
+    assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(InputError, match=r"\.svg or \.png"):
+        draw(figure, tmp_path / "a.gif")
