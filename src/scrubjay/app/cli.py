@@ -12,7 +12,7 @@ import sys
 import typer
 
 from scrubjay import __version__
-from scrubjay.app import compare, gap, prompts, report, study, world
+from scrubjay.app import compare, gap, prompts, report, study, tree, world
 
 app = typer.Typer(
     name="scrubjay",
@@ -28,6 +28,7 @@ app.command("compare")(compare.compare)
 app.command("prompts")(prompts.prompts)
 app.add_typer(world.app, name="world")
 app.add_typer(study.app, name="study")
+app.add_typer(tree.app, name="tree")
 
 
 def _version(asked: bool) -> None:

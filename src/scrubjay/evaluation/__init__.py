@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         write_tables,
     )
     from scrubjay.evaluation.navigation import navigation_scores
+    from scrubjay.evaluation.paths import PathMatch, answer_bins, levels_right, path_matching
     from scrubjay.evaluation.ranking import Rank, rank, ranking_scores
     from scrubjay.evaluation.reading import read_gap
     from scrubjay.evaluation.report import write_report
@@ -36,11 +37,13 @@ if TYPE_CHECKING:
     )
     from scrubjay.evaluation.text import exact_match, extract, f1, normalise
     from scrubjay.evaluation.times import parse_time, score_time
+    from scrubjay.evaluation.trees import TreeScore, measure_tree_agent, tree_score
 
 _HOME = {
     "gap": "EffectRow GapRow GroupRow ReductionRow decomposition gap_table group_table "
     "reduction_table write_tables",
     "navigation": "navigation_scores",
+    "paths": "PathMatch answer_bins levels_right path_matching",
     "ranking": "Rank rank ranking_scores",
     "report": "write_report",
     "retrieval": "recall_at_k retrieval_scores",
@@ -51,6 +54,7 @@ _HOME = {
     "text": "exact_match extract f1 normalise",
     "times": "parse_time score_time",
     "reading": "read_gap",
+    "trees": "TreeScore measure_tree_agent tree_score",
 }
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
 
@@ -59,10 +63,13 @@ __all__ = [
     "GapRow",
     "GroupRow",
     "Interval",
+    "PathMatch",
     "Rank",
     "Record",
     "ReductionRow",
     "Run",
+    "TreeScore",
+    "answer_bins",
     "auroc",
     "bootstrap_mean",
     "brier",
@@ -73,11 +80,14 @@ __all__ = [
     "f1",
     "gap_table",
     "group_table",
+    "levels_right",
     "main_metric",
+    "measure_tree_agent",
     "navigation_scores",
     "normalise",
     "paired_bootstrap",
     "parse_time",
+    "path_matching",
     "rank",
     "ranking_scores",
     "read_gap",
@@ -87,6 +97,7 @@ __all__ = [
     "run_agent",
     "score",
     "score_time",
+    "tree_score",
     "write_report",
     "write_tables",
 ]

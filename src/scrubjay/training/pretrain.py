@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scrubjay.core.files import write_atomic
+from scrubjay.training.checkpoint import load_state, save_state
 
 if TYPE_CHECKING:
     import torch
@@ -83,7 +83,9 @@ def train_causal(
         betas=(0.9, schedule.beta2),
         weight_decay=0.0,
     )
-    losses = _restore(checkpoint, model, optimizer) if checkpoint and checkpoint.exists() else []
+    losses: list[float] = []
+    if checkpoint and checkpoint.exists():
+        losses = [float(x) for x in load_state(checkpoint, model, optimizer)]
     model.train()
     for step in range(len(losses), schedule.steps):
         for group in optimizer.param_groups:
@@ -95,7 +97,7 @@ def train_causal(
         optimizer.step()
         losses.append(loss.item())
         if checkpoint and len(losses) % every == 0 and len(losses) < schedule.steps:
-            _save(checkpoint, model, optimizer, losses)
+            save_state(checkpoint, model, optimizer, losses)
         if look and look(len(losses), losses[-1]):
             break
     model.train(False)
@@ -123,32 +125,3 @@ def causal_loss(
         hidden = model.model(input_ids=ids[:, :-1], use_cache=False).last_hidden_state
         logits = model.lm_head(hidden[chosen])
     return torch.nn.functional.cross_entropy(logits.float(), ids[:, 1:][chosen])
-
-
-def _save(
-    path: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer, losses: list[float]
-) -> None:
-    import torch
-    from safetensors.torch import save
-
-    tensors = {f"weight.{k}": p.detach() for k, p in model.named_parameters()}
-    for name, p in model.named_parameters():
-        for key, value in optimizer.state[p].items():
-            tensors[f"{key}.{name}"] = value
-    tensors["losses"] = torch.tensor(losses, dtype=torch.double)
-    write_atomic(path, save({k: t.contiguous() for k, t in tensors.items()}))
-
-
-def _restore(path: Path, model: LlamaForCausalLM, optimizer: torch.optim.Optimizer) -> list[float]:
-    import torch
-    from safetensors.torch import load
-
-    tensors = load(path.read_bytes())
-    losses = [float(x) for x in tensors.pop("losses")]
-    for name, p in model.named_parameters():
-        with torch.no_grad():
-            p.copy_(tensors.pop(f"weight.{name}"))
-        optimizer.state[p] = {
-            key: tensors[f"{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")
-        }
-    return losses

@@ -15,11 +15,14 @@ if TYPE_CHECKING:
         coverage,
         translate,
     )
+    from scrubjay.worlds.hierarchy import Node, Tree
     from scrubjay.worlds.leaks import Leak, check_leaks, leaks_in_names
     from scrubjay.worlds.lengths import TokenCounter, count_tokens
     from scrubjay.worlds.names import NameMap
     from scrubjay.worlds.sources import load_universe
+    from scrubjay.worlds.sources.hierarchies import load_tree
     from scrubjay.worlds.sources.random import random_universe
+    from scrubjay.worlds.trees import Mix, TreeWorld
     from scrubjay.worlds.twins import make_twin_names
     from scrubjay.worlds.universe import (
         Entity,
@@ -36,11 +39,14 @@ if TYPE_CHECKING:
 _WHERE = {
     "check": ["check_universe"],
     "documents": ["MarkedDocument", "Ref", "Segment", "coverage", "translate"],
+    "hierarchy": ["Node", "Tree"],
     "leaks": ["Leak", "check_leaks", "leaks_in_names"],
     "lengths": ["TokenCounter", "count_tokens"],
     "names": ["NameMap"],
     "sources": ["load_universe"],
+    "sources.hierarchies": ["load_tree"],
     "sources.random": ["random_universe"],
+    "trees": ["Mix", "TreeWorld"],
     "twins": ["make_twin_names"],
     "universe": ["Entity", "Fact", "Quantity", "Relation", "Timestamp", "Universe", "Value"],
     "world": ["World", "load_world"],
@@ -53,7 +59,9 @@ __all__ = [
     "Fact",
     "Leak",
     "MarkedDocument",
+    "Mix",
     "NameMap",
+    "Node",
     "Quantity",
     "Ref",
     "Relation",
@@ -61,6 +69,8 @@ __all__ = [
     "TemplateWriter",
     "Timestamp",
     "TokenCounter",
+    "Tree",
+    "TreeWorld",
     "Universe",
     "Value",
     "World",
@@ -69,6 +79,7 @@ __all__ = [
     "count_tokens",
     "coverage",
     "leaks_in_names",
+    "load_tree",
     "load_universe",
     "load_world",
     "make_twin_names",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         render_prompt,
     )
     from scrubjay.models.prompting.template import Prompted, Template, Verbaliser
+    from scrubjay.models.prompting.traversal import StructuredTraversal
     from scrubjay.models.prompting.untrusted import as_data, harmless, one_line
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Labelled",
     "PromptFile",
     "Prompted",
+    "StructuredTraversal",
     "Template",
     "Verbaliser",
     "answer_search",
@@ -61,6 +63,7 @@ _WHERE = {
     "ensemble": ["Ensemble"],
     "prompts": ["PromptFile", "list_prompts", "load_prompt", "parse_prompt", "render_prompt"],
     "template": ["Prompted", "Template", "Verbaliser"],
+    "traversal": ["StructuredTraversal"],
     "untrusted": ["as_data", "harmless", "one_line"],
 }
 _MODULES = {name: module for module, names in _WHERE.items() for name in names}
