@@ -3,8 +3,9 @@
 One task per engine runs between the coroutines, in their own thread. Each turn it waits until
 everybody who can ask has asked, then makes one forward pass: over all newly arrived prompts, or, if
 there are none, over the next token of every unfinished row. A finished row leaves at once and its
-room goes to the next one waiting. What prompts have in common is computed and stored once (see
-``prefix``). Nothing depends on the clock: the same coroutines give the same passes, bit for bit.
+room goes to the next one waiting. What prompts have in common is computed and stored once, and what
+a finished row stored is kept while there is room, for an agent's next prompt often goes on from its
+last one (see ``prefix``). Nothing depends on the clock: the same coroutines give the same passes, bit for bit.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ from scrubjay.models import sampling
 from scrubjay.models.packing import plan_decode, plan_prefill
 from scrubjay.models.plain import PlainRunner
 from scrubjay.models.pool import Pool, capacity_for, give_back
-from scrubjay.models.prefix import Node, PrefixTree
+from scrubjay.models.prefix import KEPT, Node, PrefixTree
 from scrubjay.models.rows import Row
 from scrubjay.models.runner import Runner
 
@@ -40,7 +41,7 @@ REMEMBERED = 64
 class Engine:
     """Generates and scores rows on a transformers decoder model."""
 
-    def __init__(self, model: Any, *, ends: Iterable[int] = (), memory: int = 300_000_000) -> None:
+    def __init__(self, model: Any, *, ends: Iterable[int] = (), memory: int = 800_000_000) -> None:
         """
         Args:
             ends: token ids that end a text.
@@ -150,7 +151,10 @@ class Engine:
         need = self.runner.bytes_for(sum(len(n.tokens) for n in new))
         if row.most > 1:
             need += self.runner.bytes_for(capacity_for(row.own))
-        keep = set(map(id, row.node.chain())) if row.node else set()
+        return self._fits(need, set(map(id, row.node.chain())) if row.node else set())
+
+    def _fits(self, need: int, keep: Set[int] = frozenset()) -> bool:
+        """Whether there is room for so many bytes, after dropping prefixes nobody uses."""
         while self._used() + need > self.memory:
             idle = self.tree.idle()
             if idle is None or id(idle) in keep:
@@ -234,10 +238,22 @@ class Engine:
 
     def _leave(self, rows: list[Row]) -> None:
         gone = set(map(id, rows))
+        kept = [
+            (row, pool.kv[:, :, slot, : row.stored].clone())
+            for pool in self.pools.values()
+            for slot, row in enumerate(pool.rows)
+            if id(row) in gone and row.stored >= KEPT
+        ]
         for pool in self.pools.values():
             pool.remove(gone)
         # An empty pool gives its memory back: prompts of other lengths need pools of their own.
         self.pools = {c: pool for c, pool in self.pools.items() if pool.rows}
+        for row, kv in kept:
+            assert row.node is not None
+            if self._fits(self.runner.bytes_for(row.stored)):
+                start = row.node.end
+                known = (row.prompt + row.tokens)[start : start + row.stored]
+                self.tree.keep(row.node, known, kv)
         for row in rows:
             assert row.node is not None
             row.node.users -= 1

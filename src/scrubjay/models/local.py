@@ -25,7 +25,7 @@ from scrubjay.models.weights import Weights, load_weights
 class LocalModel:
     """Implements ``LanguageModel``; ``model`` and ``tokenizer`` are transformers' own objects."""
 
-    def __init__(self, weights: Weights, *, memory: int = 300_000_000) -> None:
+    def __init__(self, weights: Weights, *, memory: int = 800_000_000) -> None:
         """
         Args:
             memory: bytes the engine may use for keys and values.
@@ -38,7 +38,7 @@ class LocalModel:
         self.engine = Engine(self.model, ends=_ends(self.model, self.tokenizer), memory=memory)
 
     @classmethod
-    def load(cls, spec: str, *, dtype: str = "auto", memory: int = 300_000_000) -> LocalModel:
+    def load(cls, spec: str, *, dtype: str = "auto", memory: int = 800_000_000) -> LocalModel:
         """``load_weights`` and an engine around them.
 
         Raises:

@@ -15,6 +15,8 @@ SHORTEST = 16
 """Fewer tokens in common than this are cheaper to compute again than to attend separately."""
 LONE = 256
 """A run that only one waiting row needs is kept for later rows if it is at least this long."""
+KEPT = 64
+"""What a finished row leaves behind is kept if it is at least this long."""
 
 
 @dataclass(eq=False, slots=True)
@@ -75,6 +77,12 @@ class PrefixTree:
             for n in node.chain():
                 n.used = self._clock
         return placed
+
+    def keep(self, node: Node, tokens: list[int], kv: Any) -> None:
+        """Store what a finished row computed below ``node``: its next prompt may go on from it."""
+        if all(common(child.tokens, tokens, 0) < SHORTEST for child in node.children):
+            kept = Node(tokens, node.end, node, kv=kv, ready=True, used=self._clock)
+            node.children.append(kept)
 
     def nodes(self) -> Iterator[Node]:
         stack = list(self.root.children)
