@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scrubjay.agents.types import Agent
+from scrubjay.core.errors import ScrubjayError
 from scrubjay.core.registry import Registry
 
 if TYPE_CHECKING:
@@ -30,17 +31,23 @@ AGENTS = Registry(
 )
 
 
-def make_agent(name: str, world: World, encoder: Encoder | None = None) -> Agent:
-    """The agent called ``name``, for questions of ``world``.
+def make_agent(name: str, world: World | None, encoder: Encoder | None = None) -> Agent:
+    """The agent called ``name``, for questions of ``world`` (None: about a user's own documents).
 
     An agent that must know the world or an encoder takes them as ``world`` and ``encoder``.
 
     Raises:
         UnknownName: nobody registered that name; the message lists the known ones.
+        ScrubjayError: it has to know a world, and there is none.
     """
     factory = AGENTS.get(name)
     known = {"world": world, "encoder": encoder}
     wanted = _parameters(factory)
+    if world is None and "world" in wanted:
+        raise ScrubjayError(
+            f"the agent '{name}' has to know a world and can't answer from documents alone; "
+            "try one-step-rag"
+        )
     agent: Agent = factory(**{k: v for k, v in known.items() if k in wanted})
     return agent
 

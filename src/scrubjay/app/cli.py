@@ -12,7 +12,7 @@ import sys
 import typer
 
 from scrubjay import __version__
-from scrubjay.app import compare, gap, prompts, report, study, tree, world
+from scrubjay.app import ask, chat, compare, gap, index, prompts, report, study, tree, world
 
 app = typer.Typer(
     name="scrubjay",
@@ -26,6 +26,9 @@ app.command("gap")(gap.gap)
 app.command("report")(report.report)
 app.command("compare")(compare.compare)
 app.command("prompts")(prompts.prompts)
+app.command("ask")(ask.ask)
+app.command("chat")(chat.chat)
+app.add_typer(index.app, name="index")
 app.add_typer(world.app, name="world")
 app.add_typer(study.app, name="study")
 app.add_typer(tree.app, name="tree")

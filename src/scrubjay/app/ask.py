@@ -1,0 +1,44 @@
+"""``scrubjay ask``: one question over your own documents, with where the answer came from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MODEL_HELP = "smollm2-135m, a Hugging Face id or folder, or endpoint:URL#name."
+AGENT_HELP = "How to answer: one-step-rag, ircot, cascade, …"
+
+
+def ask(
+    question: Annotated[str, typer.Argument(help="What you want to know.")],
+    index: Annotated[Path, typer.Option(help="An index from 'scrubjay index build'.")],
+    agent: Annotated[str, typer.Option(help=AGENT_HELP)] = "one-step-rag",
+    model: Annotated[str, typer.Option(help=MODEL_HELP)] = "smollm2-135m",
+    why: Annotated[bool, typer.Option("--why", help="The evidence for where it is from.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Answer a question from your documents and say where the answer came from.
+
+    Example: scrubjay ask "how are killed runs resumed?" --index my.index --why
+    """
+    import asyncio
+
+    from scrubjay.app.asking import Reply, open_desk
+    from scrubjay.core.errors import InputError
+    from scrubjay.core.files import dump_json
+
+    if not question.strip():
+        raise InputError("the question is empty; say what you want to know")
+    desk = open_desk(index, agent, model)
+
+    async def answered() -> Reply:
+        try:
+            await desk.model.check()
+            return await desk.answer(question)
+        finally:
+            await desk.model.close()
+
+    reply = asyncio.run(answered())
+    print(dump_json(reply.to_dict(why), indent=1) if as_json else "\n".join(reply.lines(why)))

@@ -1,0 +1,173 @@
+"""``scrubjay index``: make an index of your own files, look at it, search it, measure it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from scrubjay.core.nouns import Hit
+    from scrubjay.retrieval.sync import Report
+
+app = typer.Typer(no_args_is_help=True, help="Make an index of your own files, and search it.")
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+Folder = Annotated[Path, typer.Argument(help="An index.")]
+SHOWN = 20
+"""Skipped files named one by one; --json names them all."""
+
+
+@app.command()
+def build(
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    out: Annotated[Path, typer.Option(help="The index: a folder.")] = Path("my.index"),
+    encoder: Annotated[
+        str, typer.Option(help="Also search by meaning with this encoder; none: words only.")
+    ] = "all-minilm-l6-v2",
+    hidden: Annotated[
+        bool, typer.Option(help="Also hidden, version-control and environment folders.")
+    ] = False,
+    words: Annotated[int, typer.Option(min=20, max=1000, help="Words a passage.")] = 120,
+    as_json: Json = False,
+) -> None:
+    """Index Markdown, text, HTML, PDF, DOCX, EPUB, source code and JSON Lines.
+
+    The same command again reads only what changed; a killed one goes on where it was.
+
+    Example: scrubjay index build docs README.md --out my.index
+    """
+    from scrubjay.app.show import bars
+    from scrubjay.core.files import dump_json
+    from scrubjay.retrieval.encoders import load_encoder
+    from scrubjay.retrieval.files import common_folder
+    from scrubjay.retrieval.sync import sync
+
+    common_folder(paths)  # complains about a path before an encoder is loaded
+    with bars() as progress:
+        report = sync(
+            paths,
+            out,
+            encoder=None if encoder == "none" else load_encoder(encoder),
+            hidden=hidden,
+            words=words,
+            progress=progress,
+        )
+    if as_json:
+        print(dump_json(_values(report), indent=1))
+    else:
+        _tell(report, out)
+
+
+@app.command()
+def show(index: Folder, as_json: Json = False) -> None:
+    """The files of an index, with what they hold.
+
+    Example: scrubjay index show my.index
+    """
+    from scrubjay.app.show import emit, table
+    from scrubjay.core.errors import IndexMismatch
+    from scrubjay.retrieval.store import Manifest
+    from scrubjay.retrieval.sync import Account
+
+    manifest, account = Manifest.load(index), Account.load(index)
+    if account is None:
+        raise IndexMismatch(f"{index} was not made from files, so there are none to show")
+    rows = [
+        {"file": name, "passages": len(e.ids), "bytes": e.size, "skipped": e.skipped or None}
+        for name, e in sorted(account.files.items())
+    ]
+    value = {"encoder": manifest.encoder, "folder": account.base, "files": rows}
+    held = sum(row["passages"] for row in rows)  # type: ignore[misc]
+    title = f"{len(rows)} files, {held} passages, encoder {manifest.encoder or 'none'}"
+    emit(value, as_json, lambda: table(rows, title=title))
+
+
+@app.command()
+def search(
+    index: Folder,
+    query: Annotated[str, typer.Argument(help="What to look for.")],
+    k: Annotated[int, typer.Option(min=1, help="Passages.")] = 5,
+    as_json: Json = False,
+) -> None:
+    """The passages that fit a query best, without a language model.
+
+    Example: scrubjay index search my.index "how are builds resumed"
+    """
+    import asyncio
+
+    from scrubjay.core.files import dump_json
+    from scrubjay.retrieval import Index
+    from scrubjay.retrieval.chunks import place
+    from scrubjay.retrieval.files import printable
+
+    hits: list[Hit] = asyncio.run(Index.open(index).search(query, k))
+    if as_json:
+        rows = [
+            {"id": h.passage.id, "place": place(h.passage), "score": h.score}
+            | {"title": h.passage.title, "text": h.passage.text}
+            for h in hits
+        ]
+        print(dump_json(rows, indent=1))
+    for hit in hits if not as_json else ():
+        print(f"{printable(place(hit.passage))}  {printable(hit.passage.title)}")
+        print(f"    {quoted(hit.passage.text)}")
+    if not hits and not as_json:
+        print("nothing found")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[
+        str, typer.Option(help="smollm2-135m, a Hugging Face id or folder, endpoint:URL#name.")
+    ] = "smollm2-135m",
+    agents: Annotated[
+        str, typer.Option(help="Agents to measure, by name, with commas between.")
+    ] = "closed-book,one-step-rag,ircot",
+    encoder: Annotated[str, typer.Option(help="As for build.")] = "all-minilm-l6-v2",
+    words: Annotated[int, typer.Option(min=20, max=1000, help="Words a passage.")] = 120,
+    as_json: Json = False,
+) -> None:
+    """Answer 20 questions about the documentation of installed packages, written by hand.
+
+    Example: scrubjay index evaluate --agents one-step-rag,ircot
+    """
+    import asyncio
+    from dataclasses import asdict
+
+    from scrubjay.app.show import emit, table
+    from scrubjay.evaluation.own_files import measure_own_files
+
+    names = [name.strip() for name in agents.split(",") if name.strip()]
+    rows = asyncio.run(measure_own_files(names, model, encoder, words))
+    shown = [{k: v for k, v in asdict(row).items() if k != "answers"} for row in rows]
+    emit([asdict(row) for row in rows], as_json, lambda: table(shown, title="Own files"))
+
+
+def quoted(text: str, longest: int = 200) -> str:
+    """A passage's beginning on one line, safe for a terminal."""
+    from scrubjay.retrieval.files import printable
+
+    line = printable(" ".join(text.split()))
+    return line if len(line) <= longest else line[: longest - 1].rstrip() + "…"
+
+
+def _tell(report: Report, out: Path) -> None:
+    from scrubjay.retrieval.files import printable
+
+    for skipped in report.skipped[:SHOWN]:
+        print(f"skipped {printable(skipped.name)}: {printable(skipped.reason)}")
+    if len(report.skipped) > SHOWN:
+        print(f"… and {len(report.skipped) - SHOWN} more (--json names them all)")
+    if report.binary:
+        kinds = ", ".join(f"{n} {printable(s)}" for s, n in sorted(report.binary.items()))
+        print(f"passed over, not text: {kinds}")
+    tail = f", {len(report.skipped)} skipped" if report.skipped else ""
+    print(f"{report.sentence()}{tail}")
+    print(f"{report.passages} passages in {printable(str(out))}")
+
+
+def _values(report: Report) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(report)
