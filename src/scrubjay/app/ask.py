@@ -26,8 +26,8 @@ def ask(
     import asyncio
 
     from scrubjay.app.asking import Reply, open_desk
+    from scrubjay.app.index import dumped
     from scrubjay.core.errors import InputError
-    from scrubjay.core.files import dump_json
 
     if not question.strip():
         raise InputError("the question is empty; say what you want to know")
@@ -41,4 +41,4 @@ def ask(
             await desk.model.close()
 
     reply = asyncio.run(answered())
-    print(dump_json(reply.to_dict(why), indent=1) if as_json else "\n".join(reply.lines(why)))
+    print(dumped(reply.to_dict(why)) if as_json else "\n".join(reply.lines(why)))

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scrubjay.core.nouns import Source
 
 if TYPE_CHECKING:
-    from scrubjay.agents.provenance import Explained
-    from scrubjay.agents.session import Session
+    from scrubjay.agents.account import Explained
     from scrubjay.agents.types import Agent
     from scrubjay.core.nouns import Passage
     from scrubjay.models.types import LanguageModel
@@ -100,15 +99,16 @@ class Desk:
         Raises:
             ModelError: the model can't be asked any more, or gives nonsense.
         """
-        from scrubjay.agents.provenance import explain
+        from scrubjay.agents.account import Seen, account
         from scrubjay.agents.session import Session
         from scrubjay.core.nouns import Question
 
-        session: Session = Session(self.model, self.index)
+        seen = Seen(self.index)
+        session = Session(self.model, seen)
         question = Question("ask", text)
         answer = await self.agent.answer(question, session)
-        explained = await explain(question, answer, session)
-        return Reply(text, explained, session.passages, self.base)
+        explained = await account(question, answer, session, seen)
+        return Reply(text, explained, seen.passages, self.base)
 
 
 def open_desk(index: Path, agent: str, model: str) -> Desk:

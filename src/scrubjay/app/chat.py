@@ -1,7 +1,8 @@
 """``scrubjay chat``: a conversation over your own documents.
 
 A follow-up is rewritten to stand alone before it is searched and answered, so that the agent sees
-one plain question, as in ``ask``. Each line of a pipe is a turn; the end of the input ends the chat.
+one plain question, as in ``ask``. Each line of a pipe is a turn; where the input ends, so does the
+chat.
 """
 
 from __future__ import annotations

@@ -37,8 +37,9 @@ def build(
 
     Example: scrubjay index build docs README.md --out my.index
     """
+    from dataclasses import asdict
+
     from scrubjay.app.show import bars
-    from scrubjay.core.files import dump_json
     from scrubjay.retrieval.encoders import load_encoder
     from scrubjay.retrieval.files import common_folder
     from scrubjay.retrieval.sync import sync
@@ -54,7 +55,7 @@ def build(
             progress=progress,
         )
     if as_json:
-        print(dump_json(_values(report), indent=1))
+        print(dumped(asdict(report)))
     else:
         _tell(report, out)
 
@@ -96,7 +97,6 @@ def search(
     """
     import asyncio
 
-    from scrubjay.core.files import dump_json
     from scrubjay.retrieval import Index
     from scrubjay.retrieval.chunks import place
     from scrubjay.retrieval.files import printable
@@ -108,7 +108,7 @@ def search(
             | {"title": h.passage.title, "text": h.passage.text}
             for h in hits
         ]
-        print(dump_json(rows, indent=1))
+        print(dumped(rows))
     for hit in hits if not as_json else ():
         print(f"{printable(place(hit.passage))}  {printable(hit.passage.title)}")
         print(f"    {quoted(hit.passage.text)}")
@@ -144,6 +144,20 @@ def evaluate(
     emit([asdict(row) for row in rows], as_json, lambda: table(shown, title="Own files"))
 
 
+def dumped(value: Any) -> str:
+    """JSON that a terminal may show: what isn't printable is escaped (JSON itself leaves some)."""
+    from scrubjay.core.files import dump_json
+
+    lines = dump_json(value, indent=1).split("\n")
+    return "\n".join("".join(c if c.isprintable() else _escape(c) for c in line) for line in lines)
+
+
+def _escape(character: str) -> str:
+    import json
+
+    return json.dumps(character)[1:-1]
+
+
 def quoted(text: str, longest: int = 200) -> str:
     """A passage's beginning on one line, safe for a terminal."""
     from scrubjay.retrieval.files import printable
@@ -165,9 +179,3 @@ def _tell(report: Report, out: Path) -> None:
     tail = f", {len(report.skipped)} skipped" if report.skipped else ""
     print(f"{report.sentence()}{tail}")
     print(f"{report.passages} passages in {printable(str(out))}")
-
-
-def _values(report: Report) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(report)

@@ -1,0 +1,177 @@
+"""``index``, ``ask`` and ``chat`` as a user meets them, with a model that answers by a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from scrubjay.app import cli
+from scrubjay.app.index import dumped
+from scrubjay.core.errors import IndexMismatch, InputError, ModelError, ScrubjayError, UnknownName
+from scrubjay.models.types import Completion
+
+DOCS = "# Jays\n\nJays hide acorns in autumn.\n\n# Tits\n\nTits sing at dawn.\n"
+
+
+class Scripted:
+    """Says what ``say`` makes of the prompt."""
+
+    name = "scripted"
+
+    def __init__(self, say: Callable[[str], str]) -> None:
+        self.say, self.prompts = say, list[str]()
+
+    async def generate(self, prompt: Any, **_: Any) -> Completion:
+        text = prompt if isinstance(prompt, str) else "\n".join(m.content for m in prompt)
+        self.prompts.append(text)
+        return Completion(self.say(text))
+
+    async def check(self) -> None: ...
+    async def close(self) -> None: ...
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+
+def scrubjay(*words: str, input: str | bytes | None = None) -> Result:
+    return CliRunner().invoke(cli.app, list(words), input=input)
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    # The account is tested where it is made; here it is the lexical one.
+    monkeypatch.setattr("scrubjay.agents.account.find_spec", lambda name: None)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/birds.md").write_text(DOCS)
+    done = scrubjay("index", "build", "docs", "--out", "my.index", "--encoder", "none")
+    assert done.exit_code == 0, done.output
+    return "my.index"
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> Scripted:
+    made = Scripted(lambda prompt: "acorns")
+    monkeypatch.setattr("scrubjay.models.load_model", lambda spec: made)
+    return made
+
+
+def test_build_says_what_it_did_and_escapes_names(index: str) -> None:
+    Path("docs/a\x1b[31m\n.md").write_text("red")
+    Path("docs/junk.md").write_bytes(b"\0\0")
+    Path("docs/x.png").write_bytes(b"\0")
+    done = scrubjay("index", "build", "docs", "--out", index, "--encoder", "none")
+    assert "0 changed, 1 added, 0 removed, 1 as before, 1 skipped" in done.stdout
+    assert "skipped junk.md: binary, not text" in done.stdout
+    assert "passed over, not text: 1 .png" in done.stdout
+    shown = scrubjay("index", "show", index, "--json").stdout
+    assert [f["file"] for f in json.loads(shown)["files"]] == [
+        "a\\x1b[31m\\n.md", "birds.md", "junk.md",
+    ]  # fmt: skip
+    found = scrubjay("index", "search", index, "red")
+    assert "\x1b" not in done.stdout + found.stdout
+    assert "a\\x1b[31m\\n.md:1" in found.stdout
+
+
+def test_an_answer_comes_with_its_place(index: str, model: Scripted) -> None:
+    done = scrubjay("ask", "What do jays hide?", "--index", index, "--why")
+    assert done.exit_code == 0, done.output
+    said, origin, where, quote, *why = done.stdout.splitlines()
+    assert (said, origin.strip()) == ("acorns", "from the documents")
+    assert where.strip() == "docs/birds.md:3"
+    assert "Jays hide acorns in autumn." in quote
+    assert any("stand together" in line for line in why)
+    value = json.loads(scrubjay("ask", "What do jays hide?", "--index", index, "--json").stdout)
+    assert (value["answer"], value["source"]) == ("acorns", "documents")
+    assert [c["place"] for c in value["citations"]] == ["docs/birds.md:3"]
+    assert value["cost"]["searches"] == 1
+    assert "why" not in value
+
+
+def test_what_stands_nowhere_is_declined(index: str, model: Scripted) -> None:
+    model.say = lambda prompt: "\x1b[2JEmperor Norton"
+    done = scrubjay("ask", "Who rules the jays?", "--index", index)
+    assert done.stdout.startswith("I can't find this in the documents and don't know it.")
+    assert "Norton" not in done.stdout
+    value = json.loads(scrubjay("ask", "Who rules?", "--index", index, "--json").stdout)
+    assert (value["answer"], value["source"]) == (None, "nowhere")
+    remembered = scrubjay("ask", "Who rules?", "--index", index, "--agent", "closed-book")
+    assert "from memory" in remembered.stdout
+    assert "\x1b" not in remembered.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (("ask", " ", "--index", "my.index"), InputError),
+        (("ask", "x", "--index", "nowhere"), IndexMismatch),
+        (("ask", "x", "--index", "my.index", "--agent", "nobody"), UnknownName),
+        (("ask", "x", "--index", "my.index", "--agent", "frequent-answer"), ScrubjayError),
+        (("ask", "x", "--index", "my.index", "--agent", "links-only"), ScrubjayError),
+        (("chat", "--index", "docs"), IndexMismatch),
+        (("index", "build", "nowhere", "--out", "x"), InputError),
+        (("index", "build", "docs", "--out", "docs", "--encoder", "none"), InputError),
+    ],
+)
+def test_mistakes_are_sentences(
+    index: str, model: Scripted, words: tuple[str, ...], error: type[ScrubjayError]
+) -> None:
+    done = scrubjay(*words)
+    assert isinstance(done.exception, error)
+    assert "\n" not in str(done.exception)
+
+
+def test_a_model_that_fails_half_way(index: str, model: Scripted) -> None:
+    def fail(prompt: str) -> str:
+        raise ModelError("the endpoint went away")
+
+    model.say = fail
+    done = scrubjay("ask", "What do jays hide?", "--index", index)
+    assert isinstance(done.exception, ModelError)
+
+
+def test_chat_goes_on_after_a_failure_and_rewrites_follow_ups(index: str, model: Scripted) -> None:
+    def say(prompt: str) -> str:
+        if "Last question" in prompt:
+            return "When do tits sing?"
+        if "broken" in prompt:
+            raise ModelError("the endpoint\x1b[2J went away")
+        return (
+            "dawn"
+            if prompt.rstrip().endswith("Question: When do tits sing?\nAnswer:")
+            else "acorns"
+        )
+
+    model.say = say
+    lines = ":why\nbroken\nWhat do jays hide?\n\nAnd when do tits?\n:why\n:nonsense\n:quit\nnever\n"
+    done = scrubjay("chat", "--index", index, input=lines.encode() + b"\xff\n")
+    assert done.exit_code == 0, done.output
+    out = done.stdout.splitlines()
+    assert out[0] == "no answer yet"
+    assert "went away" in done.stderr
+    assert "\x1b" not in done.output
+    assert out[1] == "acorns"
+    assert "(When do tits sing?)" in out
+    assert "dawn" in out
+    assert any("docs/birds.md:7" in line for line in out)
+    assert not any("never" in prompt for prompt in model.prompts)
+    # The failed turn is no part of the conversation.
+    (rewritten,) = [p for p in model.prompts if "Last question" in p]
+    assert "jays hide" in rewritten
+    assert "broken" not in rewritten
+
+
+def test_chat_ends_where_the_input_ends(index: str, model: Scripted) -> None:
+    assert scrubjay("chat", "--index", index, input="").exit_code == 0
+
+
+def test_json_holds_no_character_that_moves_a_cursor() -> None:
+    text = "\x9b2J\u202e\x7f\U000e0001ü\n"
+    shown = dumped({"a": text})
+    assert all(c.isprintable() or c == "\n" for c in shown)
+    assert json.loads(shown) == {"a": text}
