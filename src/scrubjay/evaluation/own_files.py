@@ -13,6 +13,7 @@ Twenty questions tell 0.3 from 0.7, not 0.5 from 0.6; intervals are bootstrapped
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -131,7 +132,10 @@ async def measure_own_files(
         try:
             return [
                 _score(
-                    agent.name, items, found, [await _ask(agent, i, loaded, index) for i in items]
+                    agent.name,
+                    items,
+                    found,
+                    await asyncio.gather(*(_ask(agent, i, loaded, index) for i in items)),
                 )
                 for agent in made
             ]

@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     from scrubjay.retrieval.types import Encoder
 
 ACCOUNT = "files.json"
-BATCH = 1000
-"""Passages put into the index at once; what a killed build may have to do again."""
+BATCH, LARGEST = 1000, 5000
+"""Passages put into the index at once; what a killed build may have to do again. A commit costs
+time in proportion to the index, so a larger index takes larger batches."""
 VERSION = 1
 """Of reading and splitting; another one reads every file again."""
 
@@ -173,12 +174,16 @@ class _Sync:
         for done, file in enumerate(files, 1):
             if (new := self._read(file)) is not None:
                 batch.append(new)
-            if sum(len(p) for _, _, p in batch) >= BATCH:
+            if sum(len(p) for _, _, p in batch) >= self._enough():
                 self._commit(batch)
                 batch = []
             if self.progress is not None:
                 self.progress("files", done, len(files))
         self._commit(batch)
+
+    def _enough(self) -> int:
+        size = 0 if self.index is None else len(self.index)
+        return min(max(BATCH, size // 2), LARGEST)
 
     def _forget(self, there: set[str]) -> None:
         gone = [name for name in self.account.files if name not in there]
@@ -266,8 +271,8 @@ class _Sync:
 
 
 def _slices(new: list[Passage]) -> Iterator[list[Passage]]:
-    for start in range(0, len(new), BATCH):
-        yield new[start : start + BATCH]
+    for start in range(0, len(new), LARGEST):
+        yield new[start : start + LARGEST]
 
 
 def _check_place(folder: Path) -> None:
