@@ -196,9 +196,9 @@ def test_deep_nesting_and_a_long_line_are_read() -> None:
 def test_a_reader_that_takes_too_long_or_too_much_is_stopped() -> None:
     with IsolatedReader(seconds=0.02) as reader, pytest.raises(Unreadable, match="longer than"):
         reader.read("html", b"<p>x" * 2_000_000)
-    with IsolatedReader(memory=130_000_000) as reader:
+    with IsolatedReader(memory=80_000_000) as reader:
         with pytest.raises(Unreadable, match="memory"):
-            reader.read("html", b"<p>x</p>" * 500_000)
+            reader.read("html", b"<p>x</p>" * 600_000)
         assert reader.read("html", b"<p>on</p>")[0].text == "on"
 
 

@@ -17,6 +17,7 @@ AGENTS = Registry(
     closed_book="scrubjay.agents.closed_book:ClosedBook",
     reading="scrubjay.agents.reading:ReadingComprehension",
     one_step_rag="scrubjay.agents.one_step_rag:OneStepRAG",
+    focused_rag="scrubjay.agents.focused_rag:FocusedRAG",
     ircot="scrubjay.agents.ircot:IRCoT",
     closed_book_ranking="scrubjay.agents.ranking:Ranking",
     reading_ranking="scrubjay.agents.ranking:reading_ranking",
