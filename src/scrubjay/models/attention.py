@@ -76,12 +76,18 @@ class Plan:
     fresh: list[Fresh] = field(default_factory=list)
     grown: list[Grown] = field(default_factory=list)
     shared: list[Shared] = field(default_factory=list)
+    watched: Tensor | None = None
+    """Index in the line of the tokens whose queries are to be remembered."""
+    queries: Tensor | None = None
+    """(watched, heads, head size), of the layer that attended last; scaled as for the softmax."""
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
         """Attention output (tokens, heads, head size) of queries ``q`` of the same shape."""
         for store in self.stores:
             store.kv[0, layer][store.places] = k[store.tokens]
             store.kv[1, layer][store.places] = v[store.tokens]
+        if self.watched is not None:
+            self.queries = q[self.watched].float() * scale
         out = torch.empty_like(q, memory_format=torch.contiguous_format)
         total = torch.empty(q.shape[:2], dtype=torch.float32)
         for fresh in self.fresh:

@@ -17,6 +17,8 @@ class Codec:
 
     def __init__(self, tokenizer: Any) -> None:
         self.tokenizer = tokenizer
+        self._known: dict[int, str] = {}
+        self._anchor = self._encode("a")[:1]
         self._specials = sorted(tokenizer.all_special_tokens, key=lambda t: (-len(t), t))
 
     def prompt(self, prompt: Prompt) -> list[int]:
@@ -60,6 +62,35 @@ class Codec:
         before = self._plain(tail)
         whole = self._plain([*tail, *tokens])
         return whole[len(before) :] if whole.startswith(before) else self._plain(tokens)
+
+    def pieces(self, tokens: Sequence[int]) -> tuple[str, ...]:
+        """The text each token adds; special tokens add none.
+
+        A character that is cut between tokens belongs to its first.
+        """
+        out: list[str] = []
+        open_: list[int] = []
+        for token in tokens:
+            piece = self._piece(token)
+            if not open_ and "\ufffd" not in piece:
+                out.append(piece)
+                continue
+            open_.append(token)
+            whole = self._plain([*self._anchor, *open_])[len(self._plain(self._anchor)) :]
+            out.append("")
+            if "\ufffd" not in whole or len(open_) > 8:
+                out[-len(open_)] = whole
+                open_ = []
+        if open_:
+            out[-len(open_)] = whole
+        return tuple(out)
+
+    def _piece(self, token: int) -> str:
+        """A token's text behind another one: some tokenizers drop the blank before a first word."""
+        if token not in self._known:
+            whole = self._plain([*self._anchor, token])
+            self._known[token] = whole[len(self._plain(self._anchor)) :]
+        return self._known[token]
 
     def _plain(self, tokens: Sequence[int]) -> str:
         decoded: str = self.tokenizer.decode(

@@ -5,7 +5,8 @@ everybody who can ask has asked, then makes one forward pass: over all newly arr
 there are none, over the next token of every unfinished row. A finished row leaves at once and its
 room goes to the next one waiting. What prompts have in common is computed and stored once, and what
 a finished row stored is kept while there is room, for an agent's next prompt often goes on from its
-last one (see ``prefix``). Nothing depends on the clock: the same coroutines give the same passes, bit for bit.
+last one (see ``prefix``). Nothing depends on the clock: the same coroutines give the same passes,
+bit for bit.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch import Tensor
 
 from scrubjay.core.coalesce import quiet
 from scrubjay.models import sampling
+from scrubjay.models.inside import look_back
 from scrubjay.models.packing import plan_decode, plan_prefill
 from scrubjay.models.plain import PlainRunner
 from scrubjay.models.pool import Pool, capacity_for, give_back
@@ -142,14 +144,14 @@ class Engine:
             node.users += 1
             admitted.append(self.waiting.popleft())
             self._seen.append(row.prompt)
-            if row.most > 1:
+            if row.grows:
                 self._pool(row.own).add([row])
         self._forget_unready()
 
     def _room(self, row: Row, new: list[Node]) -> bool:
         """Whether the row fits, after dropping prefixes nobody uses."""
         need = self.runner.bytes_for(sum(len(n.tokens) for n in new))
-        if row.most > 1:
+        if row.grows:
             need += self.runner.bytes_for(capacity_for(row.own))
         return self._fits(need, set(map(id, row.node.chain())) if row.node else set())
 
@@ -186,7 +188,8 @@ class Engine:
 
     def _prefill(self, rows: list[Row]) -> None:
         line = plan_prefill(rows, self.pools)
-        logits = self.runner(line.ids, line.positions, line.plan, line.wanted)
+        remember = any("hidden" in r.want for r in rows)
+        logits = self.runner(line.ids, line.positions, line.plan, line.wanted, remember)
         for node in line.nodes:
             node.ready = True
         for row, part in zip(line.order, line.spans):
@@ -199,19 +202,33 @@ class Engine:
         generating = [row for row in line.order if row.most]
         if generating:
             last = [part[1] - 1 for row, part in zip(line.order, line.spans) if row.most]
-            self._extend(generating, logits[last])
+            self._extend(generating, logits[last], last)
         self._leave([r for r in rows if not r.most])
 
     def _decode(self) -> None:
         line = plan_decode(self.pools)
-        logits = self.runner(line.ids, line.positions, line.plan, None)
+        remember = any("hidden" in r.want for r in line.order)
+        logits = self.runner(line.ids, line.positions, line.plan, None, remember)
         for row in line.order:
             row.stored += 1
-        self._extend(line.order, logits)
+        if line.plan.queries is not None:
+            watched = [r for r in line.order if r.watched]
+            for row, queries in zip(watched, line.plan.queries):
+                row.queries.append(queries)
+        closed = [row for row in line.order if row.closing]
+        going = [i for i, row in enumerate(line.order) if not row.closing]
+        if going:
+            part = logits if not closed else logits[going]
+            self._extend([line.order[i] for i in going], part, going)
+        self._leave(closed)
 
-    def _extend(self, rows: list[Row], logits: Tensor) -> None:
-        """Give each row its next token; those that are done leave."""
-        want = any(r.entropy for r in rows)
+    def _extend(self, rows: list[Row], logits: Tensor, places: list[int]) -> None:
+        """Give each row its next token; those that are done leave.
+
+        A token's queries come from its own pass, which the last one has no other need of: a row
+        that is watched makes it all the same, unless an end token did.
+        """
+        want = any("entropy" in r.want for r in rows)
         tokens, logprobs, nats = sampling.pick(logits, [r.sampler for r in rows], want)
         done = []
         for i, row in enumerate(rows):
@@ -221,13 +238,17 @@ class Engine:
                 continue
             row.tokens.append(tokens[i])
             row.logprobs.append(logprobs[i])
-            if row.entropy:
+            if "entropy" in row.want:
                 row.entropies.append(nats[i])
+            if "hidden" in row.want and self.runner.states is not None:
+                row.states.append(self.runner.states[places[i]])
             row.pending = tokens[i]
             if row.stops is not None and row.stops(row.tokens):
                 row.finish = "stop"
-                done.append(row)
-            elif len(row.tokens) >= row.most:
+            elif len(row.tokens) < row.most:
+                continue
+            row.closing = row.watched
+            if not row.closing:
                 done.append(row)
         self._leave(done)
 
@@ -238,6 +259,10 @@ class Engine:
 
     def _leave(self, rows: list[Row]) -> None:
         gone = set(map(id, rows))
+        for pool in self.pools.values():
+            for slot, row in enumerate(pool.rows):
+                if id(row) in gone and row.watched and row.waited_for:
+                    self._look_back(row, pool.kv[0, -1, slot, : row.stored])
         kept = [
             (row, pool.kv[:, :, slot, : row.stored].clone())
             for pool in self.pools.values()
@@ -258,6 +283,13 @@ class Engine:
             assert row.node is not None
             row.node.users -= 1
             row.deliver()
+
+    def _look_back(self, row: Row, own: Tensor) -> None:
+        """The row's attention, from its queries and the last layer's keys that are stored."""
+        assert row.node is not None
+        keys = torch.cat([*(node.kv[0, -1] for node in row.node.chain()), own])
+        row.heads = look_back(row.queries, keys)
+        row.queries.clear()
 
     def _drop_cancelled(self) -> None:
         self.waiting = deque(r for r in self.waiting if r.waited_for)

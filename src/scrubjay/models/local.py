@@ -13,7 +13,7 @@ from typing import Any
 from scrubjay.core.errors import ModelError
 from scrubjay.models.chat import Codec
 from scrubjay.models.engine import Engine
-from scrubjay.models.inside import look_inside
+from scrubjay.models.inside import found_inside, look_inside
 from scrubjay.models.rows import Row
 from scrubjay.models.sampling import Sampler
 from scrubjay.models.seam import seam
@@ -58,7 +58,7 @@ class LocalModel:
         want: Set[Want] = frozenset(),
     ) -> Completion:
         """Continue the prompt. ``tokens`` includes the tokens of a stop string, not the end token.
-        'attention' and 'hidden' cost one more pass (see ``inside``).
+        'attention', 'heads' and 'hidden' come from the same pass (see ``inside``).
 
         Raises:
             ModelError: the prompt doesn't fit into the model's context, or an argument is out of
@@ -75,8 +75,15 @@ class LocalModel:
         row.most = min(max_tokens, self.context - len(ids))
         row.sampler = Sampler(temperature, top_p, seed) if temperature else None
         row.stops = stops if stops.stops else None
-        row.entropy = "entropy" in want
+        row.want = want
         await self.engine.run([row])
+        extra: dict[str, Any] = {}
+        if want:
+            extra["pieces"] = self.codec.pieces(row.tokens)
+            plain = self.engine.plain is not None
+            extra |= look_inside(self.model, ids, row.tokens, want) if plain else found_inside(row)
+        if row.watched:
+            extra["prompt_pieces"] = self.codec.pieces(ids)
         return Completion(
             stops.cut(self.codec.written(ids, row.tokens)),
             tuple(row.tokens),
@@ -85,7 +92,7 @@ class LocalModel:
             row.finish,
             len(ids),
             len(row.tokens),
-            look_inside(self.model, ids, row.tokens, want),
+            extra,
         )
 
     async def score(self, prompt: Prompt, continuations: Sequence[str]) -> list[Scored]:

@@ -105,6 +105,8 @@ def plan_decode(pools: dict[int, Pool]) -> Line:
         beyond = torch.arange(longest)[None] > stored[:, None]
         mask = torch.zeros(slots, longest, dtype=pool.kv.dtype).masked_fill_(beyond, -torch.inf)
         plan.grown.append(Grown(pool.kv[:, :, :slots], tokens, mask[:, None, None]))
+    if any(r.watched for r in order):
+        plan.watched = torch.tensor([i for i, r in enumerate(order) if r.watched])
     ids = torch.tensor([r.pending for r in order])
     positions = torch.tensor([len(r.prompt) + len(r.tokens) - 1 for r in order])
     return Line(ids, positions, plan, None, order)

@@ -43,7 +43,7 @@ class PlainRunner:
 
     def _take(self, row: Row, logits: Tensor) -> bool:
         """Append the next token; ``False`` when the row ends here."""
-        (token,), (logprob,), nats = sampling.pick(logits, [row.sampler], row.entropy)
+        (token,), (logprob,), nats = sampling.pick(logits, [row.sampler], "entropy" in row.want)
         if token in self.ends:
             row.finish = "stop"
             return False

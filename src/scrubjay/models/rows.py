@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
+from torch import Tensor
+
 from scrubjay.models.prefix import Node
 from scrubjay.models.sampling import Sampler
+from scrubjay.models.types import Want
 
 
 @dataclass(eq=False, slots=True)
@@ -25,12 +28,19 @@ class Row:
     """How to pick tokens; ``None`` is greedy."""
     stops: Callable[[list[int]], bool] | None = None
     """Whether the new tokens contain a stop string."""
-    entropy: bool = False
+    want: Set[Want] = frozenset()
+    """What else is wanted of each new token."""
 
     tokens: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     entropies: list[float] = field(default_factory=list)
     finish: Literal["stop", "length"] = "length"
+    queries: list[Tensor] = field(default_factory=list)
+    """Last layer's queries (heads, head size) of the new tokens, if attention is wanted."""
+    states: list[Tensor] = field(default_factory=list)
+    """Hidden states (size,) that predicted the new tokens, if wanted."""
+    heads: Tensor | None = None
+    """(heads, new tokens, prompt + new tokens): attention, once the row has left."""
 
     node: Node | None = None
     """The shared prefix it hangs under."""
@@ -38,6 +48,8 @@ class Row:
     """Tokens of its own whose keys and values are stored."""
     pending: int = 0
     """The last token picked, not yet stored."""
+    closing: bool = False
+    """All tokens are picked; the last one's pass is made for its attention alone."""
 
     @property
     def waited_for(self) -> bool:
@@ -59,7 +71,17 @@ class Row:
         return (len(self.prompt) if self.scored_from is None else self.scored_from) - 1
 
     @property
+    def watched(self) -> bool:
+        """Whether attention is wanted."""
+        return bool(self.want & {"attention", "heads"})
+
+    @property
+    def grows(self) -> bool:
+        """Whether it ever attends to keys and values that it stored in an earlier pass."""
+        return self.most > 1 or (self.most > 0 and self.watched)
+
+    @property
     def own(self) -> int:
         """Places for keys and values this row needs beside the shared ones."""
         start = self.node.end if self.node else 0
-        return len(self.prompt) - start + max(0, self.most - 1)
+        return len(self.prompt) - start + max(0, self.most - 1) + self.watched

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -28,15 +30,24 @@ class Runner:
         self.shape = (config.num_hidden_layers, groups, size)
         self.dtype: torch.dtype = model.dtype
         self._linears = PackedLinears(model)
+        self.head = model.get_output_embeddings()
+        """The layer from hidden states to logits."""
+        self.states: Tensor | None = None
+        """What the head got in the last pass that was to remember it: (wanted places, size)."""
         self.obstacle = self._obstacle()
         """Why this model can't share prefixes (one clause), or ``None`` if it can."""
 
     def __call__(
-        self, ids: Tensor, positions: Tensor, plan: attention.Plan, wanted: Tensor | None
+        self,
+        ids: Tensor,
+        positions: Tensor,
+        plan: attention.Plan,
+        wanted: Tensor | None,
+        remember: bool = False,
     ) -> Tensor:
         """Logits (wanted places, vocabulary) of the line ``ids`` (tokens,)."""
         keep = 0 if wanted is None else wanted
-        with plan.active(self.config), self._linears.active():
+        with plan.active(self.config), self._linears.active(), self._remembering(remember):
             out = self.model(
                 input_ids=ids[None],
                 position_ids=positions[None],
@@ -45,6 +56,21 @@ class Runner:
             )
         logits: Tensor = out.logits[0]
         return logits
+
+    @contextmanager
+    def _remembering(self, wanted: bool) -> Iterator[None]:
+        if not wanted:
+            yield
+            return
+
+        def see(module: Any, inputs: tuple[Tensor, ...]) -> None:
+            self.states = inputs[0][0].float()
+
+        hook = self.head.register_forward_pre_hook(see)
+        try:
+            yield
+        finally:
+            hook.remove()
 
     def room(self, tokens: int) -> Tensor:
         """Space for the keys and values of a shared node."""
@@ -57,6 +83,8 @@ class Runner:
 
     def _obstacle(self) -> str | None:
         """Try it: two rows under one prefix must get the logits of plain forward passes."""
+        if self.head is None:
+            return "it doesn't say which layer makes its logits"
         rope = getattr(self.config, "rope_parameters", None) or {}
         if rope.get("rope_type") in ("dynamic", "longrope"):
             return "its rotary embedding depends on the length of the prompt"

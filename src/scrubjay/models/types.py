@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, runtime_checkable
 
-Want = Literal["entropy", "attention", "hidden"]
+Want = Literal["entropy", "attention", "heads", "hidden"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,8 @@ class Completion:
     tokens_in: int = 0
     tokens_out: int = 0
     extra: Mapping[str, Any] = field(default_factory=dict)
-    """'attention', 'hidden': what else ``want`` asked for."""
+    """'attention', 'heads', 'hidden': what else ``want`` asked for (see ``models.inside``), and
+    'pieces', 'prompt_pieces': the text of each new token and of each token of the prompt."""
 
 
 @dataclass(frozen=True, slots=True)
