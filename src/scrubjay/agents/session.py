@@ -10,7 +10,7 @@ without being counted:
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from scrubjay.core.errors import BudgetExceeded, ScrubjayError
@@ -58,6 +58,8 @@ class Session:
     budget: Budget = Budget()
     seed: int = 0
     trace: Trace = field(default_factory=Trace)
+    passages: dict[str, Passage] = field(default_factory=dict)
+    """Every passage that was found or opened, by id, in order of first appearance."""
     _spent: Cost = field(default_factory=Cost)
 
     async def generate(
@@ -167,6 +169,7 @@ class Session:
         self._check("searches", "seconds")
         began = time.perf_counter()
         hits = await self.retriever.search(query, k, where)
+        self._saw(hit.passage for hit in hits)
         self._add(
             Searched(
                 query,
@@ -182,6 +185,7 @@ class Session:
     def read(self, ids: Sequence[str]) -> list[Passage]:
         """Open documents by id (those that don't exist are left out)."""
         found = [self.pages[i] for i in ids if i in self.pages]
+        self._saw(found)
         self._add(Read(tuple(p.id for p in found), tuple(p.title for p in found)))
         return found
 
@@ -231,6 +235,10 @@ class Session:
         if self.model is None:
             raise ScrubjayError("this agent asks a language model, but the session has none")
         return self.model
+
+    def _saw(self, passages: Iterable[Passage]) -> None:
+        for passage in passages:
+            self.passages.setdefault(passage.id, passage)
 
     def _add(self, step: Step) -> None:
         self.trace.add(step)
