@@ -175,3 +175,11 @@ def test_json_holds_no_character_that_moves_a_cursor() -> None:
     shown = dumped({"a": text})
     assert all(c.isprintable() or c == "\n" for c in shown)
     assert json.loads(shown) == {"a": text}
+
+
+def test_the_embedded_model_reads_one_passage_unless_told(index: str, model: Scripted) -> None:
+    for words, documents in ((), 1), (("--passages", "2"), 2), (("--model", "other"), 2):
+        done = scrubjay("ask", "What do jays hide and tits sing?", "--index", index, *words)
+        assert done.exit_code == 0, done.output
+        asked = model.prompts[-1].rsplit("Question: What do jays hide and tits sing?", 2)[1]
+        assert asked.count("Document:") == documents

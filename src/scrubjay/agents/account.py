@@ -9,27 +9,13 @@ looked for and stands in no passage comes from nowhere.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any, cast
 
 from scrubjay.agents.session import Session
-from scrubjay.core.nouns import Answer, Hit, Passage, Question, Source
+from scrubjay.core.nouns import Answer, Passage, Question, Source
 from scrubjay.core.trace import Searched
-from scrubjay.retrieval.types import Retriever
-
-
-@dataclass(slots=True)
-class Seen:
-    """A retriever that remembers every passage it gave."""
-
-    retriever: Retriever
-    passages: dict[str, Passage] = field(default_factory=dict)
-
-    async def search(self, query: str, k: int = 5, where: str | None = None) -> list[Hit]:
-        hits = await self.retriever.search(query, k, where)
-        self.passages |= {hit.passage.id: hit.passage for hit in hits}
-        return hits
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +46,7 @@ class Explained:
     evidence: LexicalEvidence
 
 
-async def account(question: Question, answer: Answer, session: Session, seen: Seen) -> Explained:
+async def account(question: Question, answer: Answer, session: Session) -> Explained:
     """The answer with its source, confidence and citations filled in.
 
     Raises:
@@ -71,7 +57,7 @@ async def account(question: Question, answer: Answer, session: Session, seen: Se
 
         provenance = import_module("scrubjay.agents.provenance")
         return cast(Explained, await provenance.explain(question, answer, session))
-    holding = tuple(i for i, p in seen.passages.items() if _holds(p, answer.text))
+    holding = tuple(i for i, p in session.passages.items() if _holds(p, answer.text))
     looked = any(isinstance(step, Searched) for step in answer.trace)
     evidence = LexicalEvidence(looked, holding)
     source = Source.DOCUMENTS if holding else Source.NOWHERE

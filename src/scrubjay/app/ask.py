@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 MODEL_HELP = "smollm2-135m, a Hugging Face id or folder, or endpoint:URL#name."
+READ_HELP = "Passages to read at once; by default 1 for the embedded model, else the agent's own."
 AGENT_HELP = "How to answer: one-step-rag, ircot, cascade, …"
 
 
@@ -16,6 +17,7 @@ def ask(
     index: Annotated[Path, typer.Option(help="An index from 'scrubjay index build'.")],
     agent: Annotated[str, typer.Option(help=AGENT_HELP)] = "one-step-rag",
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "smollm2-135m",
+    passages: Annotated[int | None, typer.Option(min=1, help=READ_HELP)] = None,
     why: Annotated[bool, typer.Option("--why", help="The evidence for where it is from.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
@@ -31,7 +33,7 @@ def ask(
 
     if not question.strip():
         raise InputError("the question is empty; say what you want to know")
-    desk = open_desk(index, agent, model)
+    desk = open_desk(index, agent, model, passages)
 
     async def answered() -> Reply:
         try:

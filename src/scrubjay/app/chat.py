@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from scrubjay.app.ask import AGENT_HELP, MODEL_HELP
+from scrubjay.app.ask import AGENT_HELP, MODEL_HELP, READ_HELP
 
 if TYPE_CHECKING:
     from scrubjay.app.asking import Desk, Reply
@@ -28,6 +28,7 @@ def chat(
     index: Annotated[Path, typer.Option(help="An index from 'scrubjay index build'.")],
     agent: Annotated[str, typer.Option(help=AGENT_HELP)] = "one-step-rag",
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "smollm2-135m",
+    passages: Annotated[int | None, typer.Option(min=1, help=READ_HELP)] = None,
 ) -> None:
     """Ask one question after another; follow-ups may point back. :why, :quit.
 
@@ -37,7 +38,7 @@ def chat(
 
     from scrubjay.app.asking import open_desk
 
-    desk = open_desk(index, agent, model)
+    desk = open_desk(index, agent, model, passages)
     asyncio.run(_talk(desk))
 
 

@@ -126,6 +126,9 @@ def evaluate(
     ] = "closed-book,one-step-rag,ircot",
     encoder: Annotated[str, typer.Option(help="As for build.")] = "all-minilm-l6-v2",
     words: Annotated[int, typer.Option(min=20, max=1000, help="Words a passage.")] = 120,
+    passages: Annotated[
+        int | None, typer.Option(min=1, help="Passages to read; by default each agent's own.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Answer 20 questions about the documentation of installed packages, written by hand.
@@ -139,7 +142,7 @@ def evaluate(
     from scrubjay.evaluation.own_files import measure_own_files
 
     names = [name.strip() for name in agents.split(",") if name.strip()]
-    rows = asyncio.run(measure_own_files(names, model, encoder, words))
+    rows = asyncio.run(measure_own_files(names, model, encoder, words, passages))
     shown = [{k: v for k, v in asdict(row).items() if k != "answers"} for row in rows]
     emit([asdict(row) for row in rows], as_json, lambda: table(shown, title="Own files"))
 

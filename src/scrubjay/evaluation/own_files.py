@@ -16,13 +16,13 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from scrubjay.agents.account import Seen, account
+from scrubjay.agents.account import account
 from scrubjay.agents.registry import make_agent
 from scrubjay.agents.session import Session
 from scrubjay.core.errors import ScrubjayError
@@ -108,9 +108,15 @@ def is_found(item: Item, hits: Sequence[Hit], base: Path) -> bool:
 
 
 async def measure_own_files(
-    agents: Sequence[str], model: str, encoder: str = "all-minilm-l6-v2", words: int = 120
+    agents: Sequence[str],
+    model: str,
+    encoder: str = "all-minilm-l6-v2",
+    words: int = 120,
+    passages: int | None = None,
 ) -> list[OwnFilesScore]:
     """Ask every agent every question; the index is made anew each time.
+
+    ``passages``: how many to read at once, for agents that take a number.
 
     Raises:
         ScrubjayError: a package isn't installed, or an agent can't answer from documents.
@@ -118,7 +124,7 @@ async def measure_own_files(
     from scrubjay.models import load_model
     from scrubjay.retrieval.encoders import load_encoder
 
-    made = [make_agent(name, None) for name in agents]
+    made = [_reading(make_agent(name, None), passages) for name in agents]
     items = load_items()
     paths = [metadata_of(package) for package in PACKAGES]
     with tempfile.TemporaryDirectory() as folder:
@@ -143,11 +149,15 @@ async def measure_own_files(
             await loaded.close()
 
 
+def _reading(agent: Any, passages: int | None) -> Any:
+    """The agent, reading that many passages if it takes a number."""
+    return agent if passages is None or not hasattr(agent, "k") else replace(agent, k=passages)
+
+
 async def _ask(agent: Any, item: Item, model: LanguageModel, index: Index) -> dict[str, Any]:
-    seen = Seen(index)
-    session = Session(model, seen)
+    session = Session(model, index)
     question = Question("own", item.question)
-    explained = await account(question, await agent.answer(question, session), session, seen)
+    explained = await account(question, await agent.answer(question, session), session)
     answer = explained.answer
     said = extract(answer.text)
     return {
