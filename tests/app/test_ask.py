@@ -138,7 +138,7 @@ def test_a_model_that_fails_half_way(index: str, model: Scripted) -> None:
 def test_chat_goes_on_after_a_failure_and_rewrites_follow_ups(index: str, model: Scripted) -> None:
     def say(prompt: str) -> str:
         if "Last question" in prompt:
-            return "When do tits sing?"
+            return "user: When do tits sing?"
         if "broken" in prompt:
             raise ModelError("the endpoint\x1b[2J went away")
         return (

@@ -7,6 +7,7 @@ chat.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 TURNS = 3
 """Questions and answers that a follow-up may refer to."""
+_ROLE = re.compile(r"^(?:user|assistant|last question)\s*:\s*", re.IGNORECASE)
 HELP = ":why  what the last answer rests on    :quit  end    anything else is a question"
 
 
@@ -76,7 +78,9 @@ async def _turn(desk: Desk, line: str, history: list[Message]) -> Reply:
     from scrubjay.retrieval import ContextualRewrite
     from scrubjay.retrieval.files import printable
 
-    question = await ContextualRewrite(desk.model, history[-2 * TURNS :]).rewrite(line)
+    rewriter = ContextualRewrite(desk.model, history[-2 * TURNS :])
+    # Small models copy the role from the transcript they were shown.
+    question = _ROLE.sub("", await rewriter.rewrite(line)) or line
     if question != line:
         print(f"({printable(question)})")
     reply = await desk.answer(question)
