@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from scrubjay.evaluation.gap import GapRow
 
 
 def gap(
@@ -40,20 +46,38 @@ def gap(
 
     Example: scrubjay gap --world atlas --model smollm2-135m --questions 56 --out runs/mine
     """
-    from rich.console import Console
+    from rich.console import Console, Group
 
-    from scrubjay.app.show import bars, emit, table
+    from scrubjay.app.show import bars, emit
     from scrubjay.evaluation.measure import Plan, measure
 
     plan = Plan(world, model, _names(settings), _names(tasks), questions, twins, encoder, seed)
     with bars() as progress:
         result = measure(plan, out, progress)
     rows = [row.as_dict() for row in result.rows]
-    emit(rows, as_json, lambda: table(rows, title=f"Real world and twin: {plan.model}"))
+    emit(rows, as_json, lambda: Group(*_tables(result.rows)))
     if not as_json:
         console = Console()
         console.print(f"\n{result.reading}\n", highlight=False, markup=False)
-        console.print(f"Report: {result.report}", highlight=False, markup=False, soft_wrap=True)
+        for what, path in (("All metrics", out / "gap.json"), ("Report", result.report)):
+            console.print(f"{what}: {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _tables(rows: Sequence[GapRow]) -> Iterator[Table]:
+    """What a person looks at first: one table per task, by its main metric, in order of reading."""
+    from scrubjay.app.show import table
+    from scrubjay.evaluation.labels import TASKS, setting_order, task_order
+    from scrubjay.evaluation.scoring import main_metric
+
+    for task in sorted({r.task for r in rows}, key=task_order):
+        main = [r for r in rows if r.task == task and r.metric == main_metric(task)]
+        main.sort(key=lambda r: setting_order(r.setting))
+        if main:
+            cells = [
+                {k: getattr(r, k) for k in ("setting", "real", "twin", "gap", "low", "high")}
+                for r in main
+            ]
+            yield table(cells, title=f"\n{TASKS[task]}: {main[0].metric}, n = {main[0].n}")
 
 
 def _names(text: str) -> tuple[str, ...]:
