@@ -150,7 +150,7 @@ def test_bibtex_and_folders_make_libraries(tmp_path: Path) -> None:
         (
             "a.jsonl",
             '{"id": 1, "abstract": "x"}\n{"id": 1}\n',
-            "record 2 has the id '1' of an earlier one",
+            "record 2 has the id '1'",
         ),
         ("a.pdf", "x", "a library is a .bib or .jsonl file, or a folder"),
     ],
