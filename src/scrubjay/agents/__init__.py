@@ -9,13 +9,20 @@ from scrubjay.core.lazy import lazy
 if TYPE_CHECKING:
     from scrubjay.agents.baselines import MostFrequentAnswer, Oracle, RandomOfType
     from scrubjay.agents.closed_book import ClosedBook
+    from scrubjay.agents.critics import Critic, LogProbCritic, OracleCritic, SelfCritic
+    from scrubjay.agents.encoder_critic import EncoderCritic
     from scrubjay.agents.hierarchy import HierarchyNavigator
     from scrubjay.agents.ircot import IRCoT
     from scrubjay.agents.navigate import LinkNavigator
     from scrubjay.agents.one_step_rag import OneStepRAG
     from scrubjay.agents.reading import ReadingComprehension
+    from scrubjay.agents.reasoner import PromptedReasoner, Reasoner
     from scrubjay.agents.registry import AGENTS, make_agent
+    from scrubjay.agents.search_state import SearchState
+    from scrubjay.agents.self_ask import SelfAsk
     from scrubjay.agents.session import Budget, Session
+    from scrubjay.agents.sim_rag import MultiRoundRAG, StopRule
+    from scrubjay.agents.tags import TagAgent, TagFormat
     from scrubjay.agents.traversal import WrittenTraversal
     from scrubjay.agents.tree_baselines import FlatSearch, KnownPath, RandomDescent
     from scrubjay.agents.types import Agent
@@ -28,21 +35,34 @@ __getattr__ = lazy(
         "Agent": "types",
         "Budget": "session",
         "ClosedBook": "closed_book",
+        "Critic": "critics",
+        "EncoderCritic": "encoder_critic",
         "FlatSearch": "tree_baselines",
         "GreedyWalker": "walkers",
         "HierarchyNavigator": "hierarchy",
         "IRCoT": "ircot",
         "KnownPath": "tree_baselines",
         "LinkNavigator": "navigate",
+        "LogProbCritic": "critics",
         "MostFrequentAnswer": "baselines",
+        "MultiRoundRAG": "sim_rag",
         "OneStepRAG": "one_step_rag",
         "Oracle": "baselines",
+        "OracleCritic": "critics",
+        "PromptedReasoner": "reasoner",
         "RandomDescent": "tree_baselines",
         "RandomOfType": "baselines",
         "RandomWalker": "walkers",
         "ReadingComprehension": "reading",
+        "Reasoner": "reasoner",
+        "SearchState": "search_state",
+        "SelfAsk": "self_ask",
+        "SelfCritic": "critics",
         "Session": "session",
         "ShortestPath": "walkers",
+        "StopRule": "sim_rag",
+        "TagAgent": "tags",
+        "TagFormat": "tags",
         "WrittenTraversal": "traversal",
         "make_agent": "registry",
     },
@@ -52,21 +72,34 @@ __all__ = [
     "Agent",
     "Budget",
     "ClosedBook",
+    "Critic",
+    "EncoderCritic",
     "FlatSearch",
     "GreedyWalker",
     "HierarchyNavigator",
     "IRCoT",
     "KnownPath",
     "LinkNavigator",
+    "LogProbCritic",
     "MostFrequentAnswer",
+    "MultiRoundRAG",
     "OneStepRAG",
     "Oracle",
+    "OracleCritic",
+    "PromptedReasoner",
     "RandomDescent",
     "RandomOfType",
     "RandomWalker",
     "ReadingComprehension",
+    "Reasoner",
+    "SearchState",
+    "SelfAsk",
+    "SelfCritic",
     "Session",
     "ShortestPath",
+    "StopRule",
+    "TagAgent",
+    "TagFormat",
     "WrittenTraversal",
     "make_agent",
 ]

@@ -26,7 +26,8 @@ from scrubjay.models.prompting.untrusted import one_line
 class Critic(Protocol):
     """Judges an attempt."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     async def score(self, state: SearchState, attempt: Attempt, session: Session) -> float:
         """Probability in [0, 1] that the answer is right."""

@@ -100,9 +100,7 @@ class EncoderCritic:
         write_atomic(file, dump_json(value, indent=1) + "\n")
 
     @classmethod
-    def load(
-        cls, file: str | os.PathLike[str], *, encoder: Encoder | None = None
-    ) -> EncoderCritic:
+    def load(cls, file: str | os.PathLike[str], *, encoder: Encoder | None = None) -> EncoderCritic:
         """The critic that ``save`` wrote; its encoder is loaded unless it is given.
 
         Raises:
@@ -129,10 +127,10 @@ def _parse(value: Any, file: str | os.PathLike[str]) -> EncoderCritic:
         raise InputError("is not a critic; make one with 'scrubjay train critic'", file=file)
     try:
         numbers = value["weights"]
-        weights = Weights(
-            *(tuple(float(v) for v in numbers[key]) for key in ("mean", "scale", "weight")),
-            intercept=float(numbers["intercept"]),
+        mean, scale, weight = (
+            tuple(float(v) for v in numbers[key]) for key in ("mean", "scale", "weight")
         )
+        weights = Weights(mean, scale, weight, float(numbers["intercept"]))
         platt = Platt(float(value["platt"]["slope"]), float(value["platt"]["offset"]))
         used = None if value["used"] is None else float(value["used"])
         critic = EncoderCritic(

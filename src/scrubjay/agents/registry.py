@@ -18,7 +18,12 @@ AGENTS = Registry(
     reading="scrubjay.agents.reading:ReadingComprehension",
     one_step_rag="scrubjay.agents.one_step_rag:OneStepRAG",
     focused_rag="scrubjay.agents.focused_rag:FocusedRAG",
+    adapt_retrieve_revise="scrubjay.agents.adapt_retrieve_revise:adapt_retrieve_revise",
     ircot="scrubjay.agents.ircot:IRCoT",
+    dragin="scrubjay.agents.dynamic_rag:dragin",
+    flare="scrubjay.agents.dynamic_rag:flare",
+    fixed_length="scrubjay.agents.dynamic_rag:fixed_length",
+    fixed_sentence="scrubjay.agents.dynamic_rag:fixed_sentence",
     closed_book_ranking="scrubjay.agents.ranking:Ranking",
     reading_ranking="scrubjay.agents.ranking:reading_ranking",
     links_only="scrubjay.agents.navigate:links_only",
@@ -29,6 +34,12 @@ AGENTS = Registry(
     random_walker="scrubjay.agents.walkers:RandomWalker",
     greedy_walker="scrubjay.agents.walkers:GreedyWalker",
     shortest_path="scrubjay.agents.walkers:ShortestPath",
+    self_ask="scrubjay.agents.self_ask:SelfAsk",
+    search_r1="scrubjay.agents.tags:search_r1",
+    ikea="scrubjay.agents.tags:ikea",
+    inforage="scrubjay.agents.tags:inforage",
+    zerosearch="scrubjay.agents.tags:zerosearch",
+    sim_rag="scrubjay.agents.sim_rag:sim_rag",
 )
 
 

@@ -78,9 +78,9 @@ class SelfAsk:
             return await self._line(question, session, asked, FOLLOW), None
         begun = self._prompt(question, asked, "")
         text = (await session.generate(begun, max_tokens=48, stop=STOP)).text
-        if final := _FINAL.search(text):
+        final, follow = _FINAL.search(text), _FOLLOW.search(text)
+        if final and not (follow and follow.start() < final.start()):
             return "", final[1].strip()
-        follow = _FOLLOW.search(text)
         return (follow[1].strip() if follow else ""), None
 
     async def _final(self, question: Question, session: Session, asked: Sequence[FollowUp]) -> str:

@@ -41,6 +41,7 @@ CORRECTION = (
 )
 _CLOSE = re.compile(r"</(search|answer)>")
 _OPENED = re.compile(r"<(search|answer)>((?:(?!<(?:search|answer)>).)*)\Z", re.DOTALL)
+_FOUND = re.compile(r"</?(?:information|evidence)>")
 _THOUGHT = 40
 """Tokens of a thought and …"""
 _CONTENT = 24
@@ -132,21 +133,26 @@ class TagAgent:
             said, action = await turn(question, session, turns, last)
             if action is not None and action.kind == "answer":
                 return self._finish(action.content, session, turns)
-            if last:
-                session.note("stopped: the last turn holds no answer")
-            elif action is None:
+            if action is None or not action.content:
                 session.note("a turn with neither a search nor an answer")
-                turns.append(Turn(said, correction=CORRECTION))
+                turns.append(Turn(_own(said), correction=CORRECTION))
             else:
                 hits = await session.search(action.content, self.format.k)
                 found = self._shown([hit.passage for hit in hits])
-                turns.append(Turn(action.text, searched=True, found=found))
-        return self._finish("", session, turns)
+                turns.append(Turn(_own(action.text), searched=True, found=found))
+        raise AssertionError("the last turn answers")
 
     async def _write(
         self, question: Question, session: Session, turns: Sequence[Turn], last: bool
     ) -> tuple[str, Action | None]:
-        """A whole turn by the model; its text, and the action in it if there is one."""
+        """A whole turn by the model; its text, and the action in it if there is one.
+
+        The last turn is begun for the model: it can only answer.
+        """
+        if last:
+            done = await self._ask(question, session, turns, "<answer>", _CONTENT)
+            text = _plain(done.text)
+            return text, Action("answer", text, text)
         done = await self._ask(question, session, turns, "", self.format.tokens)
         return done.text.strip(), parse_turn(done.text, ended=done.finish == "stop")
 
@@ -200,6 +206,11 @@ class TagAgent:
 def _read(turns: Sequence[Turn]) -> list[Passage]:
     """Every passage found so far, once."""
     return list({p.id: p for turn in turns for p in turn.found}.values())
+
+
+def _own(text: str) -> str:
+    """A turn without the tags of what is found: only a search brings documents."""
+    return _FOUND.sub(" ", text)
 
 
 def _plain(text: str) -> str:

@@ -12,7 +12,7 @@ import sys
 import typer
 
 from scrubjay import __version__
-from scrubjay.app import ask, chat, compare, gap, index, prompts, report, study, tree, world
+from scrubjay.app import ask, chat, compare, gap, index, prompts, report, study, train, tree, world
 
 app = typer.Typer(
     name="scrubjay",
@@ -32,6 +32,7 @@ app.add_typer(index.app, name="index")
 app.add_typer(world.app, name="world")
 app.add_typer(study.app, name="study")
 app.add_typer(tree.app, name="tree")
+app.add_typer(train.app, name="train")
 
 
 def _version(asked: bool) -> None:

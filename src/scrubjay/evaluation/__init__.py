@@ -35,6 +35,16 @@ if TYPE_CHECKING:
         calibration_error,
         paired_bootstrap,
     )
+    from scrubjay.evaluation.stopping import (
+        Curve,
+        StopScore,
+        Sufficiency,
+        Walk,
+        curve_gain,
+        oracle_stop,
+        stop_scores,
+        sufficiency,
+    )
     from scrubjay.evaluation.text import exact_match, extract, f1, normalise
     from scrubjay.evaluation.times import parse_time, score_time
     from scrubjay.evaluation.trees import TreeScore, measure_tree_agent, tree_score
@@ -51,6 +61,7 @@ _HOME = {
     "runs": "Record Run",
     "scoring": "main_metric score",
     "statistics": "Interval auroc bootstrap_mean brier calibration_error paired_bootstrap",
+    "stopping": "Curve StopScore Sufficiency Walk curve_gain oracle_stop stop_scores sufficiency",
     "text": "exact_match extract f1 normalise",
     "times": "parse_time score_time",
     "reading": "read_gap",
@@ -59,6 +70,7 @@ _HOME = {
 _MODULE = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = [
+    "Curve",
     "EffectRow",
     "GapRow",
     "GroupRow",
@@ -68,12 +80,16 @@ __all__ = [
     "Record",
     "ReductionRow",
     "Run",
+    "StopScore",
+    "Sufficiency",
     "TreeScore",
+    "Walk",
     "answer_bins",
     "auroc",
     "bootstrap_mean",
     "brier",
     "calibration_error",
+    "curve_gain",
     "decomposition",
     "exact_match",
     "extract",
@@ -85,6 +101,7 @@ __all__ = [
     "measure_tree_agent",
     "navigation_scores",
     "normalise",
+    "oracle_stop",
     "paired_bootstrap",
     "parse_time",
     "path_matching",
@@ -97,6 +114,8 @@ __all__ = [
     "run_agent",
     "score",
     "score_time",
+    "stop_scores",
+    "sufficiency",
     "tree_score",
     "write_report",
     "write_tables",

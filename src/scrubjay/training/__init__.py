@@ -5,19 +5,37 @@ from typing import TYPE_CHECKING
 from scrubjay.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from scrubjay.training.critic import Trained, train_critic
     from scrubjay.training.grpo import GRPO, Task, Update, train_grpo
+    from scrubjay.training.practise import practice_worlds, practise_worlds
     from scrubjay.training.pretrain import Example, Schedule, train_causal
     from scrubjay.training.rollouts import Rollout, sample_rollouts
+    from scrubjay.training.self_practice import (
+        Practice,
+        PracticeRow,
+        balance_by_group,
+        self_practice,
+        split_by_group,
+    )
 
 __all__ = [
     "GRPO",
     "Example",
+    "Practice",
+    "PracticeRow",
     "Rollout",
     "Schedule",
     "Task",
+    "Trained",
     "Update",
+    "balance_by_group",
+    "practice_worlds",
+    "practise_worlds",
     "sample_rollouts",
+    "self_practice",
+    "split_by_group",
     "train_causal",
+    "train_critic",
     "train_grpo",
 ]
 
@@ -31,6 +49,15 @@ _HOMES = {
     "Update": "grpo",
     "train_grpo": "grpo",
     "sample_rollouts": "rollouts",
+    "Practice": "self_practice",
+    "PracticeRow": "self_practice",
+    "balance_by_group": "self_practice",
+    "self_practice": "self_practice",
+    "split_by_group": "self_practice",
+    "practice_worlds": "practise",
+    "practise_worlds": "practise",
+    "Trained": "critic",
+    "train_critic": "critic",
 }
 
 __getattr__ = lazy(__name__, _HOMES)

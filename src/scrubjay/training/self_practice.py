@@ -31,6 +31,7 @@ from scrubjay.core.nouns import Passage, Question
 from scrubjay.core.randomness import derive, stream
 from scrubjay.evaluation.text import exact_match, extract
 from scrubjay.evaluation.times import score_time
+from scrubjay.models.prompting.prompts import list_prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +91,11 @@ class Practice:
     samples: int = 1
     """Runs of each question; more than one makes sense at a temperature only."""
     seed: int = 0
-    chunk: int = 16
+    chunk: int = 32
     """Questions practised at the same time and kept together."""
+
+
+PRACTICE = Practice()
 
 
 class MakeSession(Protocol):
@@ -107,7 +111,7 @@ async def self_practice(
     file: Path,
     *,
     world: str = "",
-    practice: Practice = Practice(),
+    practice: Practice = PRACTICE,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[PracticeRow]:
     """All rows, in the order of the questions; those that ``file`` holds already aren't made again.
@@ -122,6 +126,8 @@ async def self_practice(
     samples = [s for q in questions if q.answers for s in range(practice.samples)]
     settings = {"world": world, "reasoner": repr(reasoner), **asdict(practice)}
     settings["questions"] = derive(0, *(f"{q.id} {q.text}" for q in todo))
+    settings["prompts"] = derive(0, *(p.text for p in list_prompts() if "sim_" in p.name))
+    settings["model"] = getattr(make_session(todo[0]).model, "name", "") if todo else ""
     log = JsonLines(file)
     kept = log.read()
     if not kept:
