@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from scrubjay.app import cli
+from scrubjay.app.asking import Reply
 from scrubjay.app.index import dumped
 from scrubjay.core.errors import IndexMismatch, InputError, ModelError, ScrubjayError, UnknownName
 from scrubjay.models.types import Completion
@@ -46,7 +48,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
     # The account is tested where it is made; here it is the lexical one.
-    monkeypatch.setattr("scrubjay.agents.account.find_spec", lambda name: None)
+    monkeypatch.setattr("scrubjay.agents.account._provenance_is_there", lambda: False)
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs/birds.md").write_text(DOCS)
     done = scrubjay("index", "build", "docs", "--out", "my.index", "--encoder", "none")
@@ -183,3 +185,12 @@ def test_the_embedded_model_reads_one_passage_unless_told(index: str, model: Scr
         assert done.exit_code == 0, done.output
         asked = model.prompts[-1].rsplit("Question: What do jays hide and tits sing?", 2)[1]
         assert asked.count("Document:") == documents
+
+
+def test_evidence_that_quotes_a_passage_is_escaped() -> None:
+    class Evidence:
+        def sentences(self) -> list[str]:
+            return ["it says \x1b[2J"]
+
+    explained: Any = SimpleNamespace(evidence=Evidence())
+    assert Reply("q", explained, {}, Path()).why() == ["it says \\x1b[2J"]

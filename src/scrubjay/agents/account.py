@@ -1,7 +1,7 @@
 """Where an answer came from, by the best means there is.
 
-With ``agents.provenance`` (likelihoods with and without the passages) that is used. Without it the
-account is lexical, and says so: an answer whose words all stand together in one passage that was
+Where ``agents.provenance`` has its weights (likelihoods with and without the passages), it judges.
+Else the account is lexical, and says so: an answer whose words all stand together in one passage that was
 found comes from the documents; one that was given without looking comes from memory; one that was
 looked for and stands in no passage comes from nowhere.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
+from importlib.resources import files
 from typing import Any, cast
 
 from scrubjay.agents.session import Session
@@ -52,7 +52,7 @@ async def account(question: Question, answer: Answer, session: Session) -> Expla
     Raises:
         ModelError: the model can't be asked any more.
     """
-    if find_spec("scrubjay.agents.provenance") is not None:
+    if _provenance_is_there():
         from importlib import import_module
 
         provenance = import_module("scrubjay.agents.provenance")
@@ -64,6 +64,11 @@ async def account(question: Question, answer: Answer, session: Session) -> Expla
     if not looked:
         source = Source.MEMORY if answer.text.strip() else Source.NOWHERE
     return Explained(replace(answer, source=source, citations=holding), evidence)
+
+
+def _provenance_is_there() -> bool:
+    """Whether its weights are: without them it can't judge."""
+    return (files("scrubjay.agents") / "provenance.json").is_file()
 
 
 def _holds(passage: Passage, answer: str) -> bool:

@@ -79,10 +79,13 @@ class Reply:
             out.append(f"  {FROM[answer.source]}{sure}")
         for cited in () if self.declined else self.cited():
             out += [f"  {printable(cited['place'])}", f"    “{quoted(cited['text'])}”"]
-        return out + ([f"  {printable(s)}" for s in self.why()] if why else [])
+        return out + ([f"  {s}" for s in self.why()] if why else [])
 
     def why(self) -> list[str]:
-        return self.explained.evidence.sentences()
+        """The evidence, a line each; it may quote passages."""
+        from scrubjay.retrieval.files import printable
+
+        return [printable(s) for s in self.explained.evidence.sentences()]
 
 
 @dataclass(slots=True)
