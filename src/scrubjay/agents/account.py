@@ -1,9 +1,9 @@
 """Where an answer came from, by the best means there is.
 
 Where ``agents.provenance`` has its weights (likelihoods with and without the passages), it judges.
-Else the account is lexical, and says so: an answer whose words all stand together in one passage that was
-found comes from the documents; one that was given without looking comes from memory; one that was
-looked for and stands in no passage comes from nowhere.
+Else the account is lexical, and says so: an answer whose words stand together in one passage that
+was found comes from the documents; one that was given without looking comes from memory; one that
+was looked for and stands in no passage comes from nowhere.
 """
 
 from __future__ import annotations
