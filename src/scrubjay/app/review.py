@@ -156,7 +156,8 @@ def markdown(made: Review, held: Library) -> str:
     if troubled:
         lines += ["", "## Not kept as first written", ""]
         for c in troubled:
-            lines.append(f"- [{c.paper}] {c.fate}: “{escaped(c.first or 'nothing')}”")
+            why = escaped("; ".join(c.why))
+            lines.append(f"- [{c.paper}] {c.fate}: “{escaped(c.first or 'nothing')}” ({why})")
     counts = {
         "without an abstract": held.without_abstract,
         "with the title of another": held.duplicates,

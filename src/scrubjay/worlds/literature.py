@@ -28,7 +28,8 @@ from scrubjay.worlds.literature_facets import ASIDES, DATA, GAINS, METHODS, TASK
 Kind = Literal["right", "shuffled", "number", "name", "opposite"]
 KINDS: tuple[Kind, ...] = ("right", "shuffled", "number", "name", "opposite")
 """What was done to a sentence with its citation: nothing; another paper cited; its number, its
-system's name, or the direction of its result altered."""
+system's name, or the direction of its result altered. Half of the right and shuffled ones hold
+neither name nor number."""
 
 _ONSETS, _VOWELS, _CODAS = (
     [
@@ -87,13 +88,14 @@ class Paper:
         """As something to be found and cited; the date is in ``meta``."""
         return Passage(self.id, self.abstract, self.title, meta={"date": self.date.isoformat()})
 
-    def says(self, rng: random.Random) -> str:
-        """A sentence about this paper, in wordings of its own."""
+    def says(self, rng: random.Random, *, named: bool = True) -> str:
+        """A sentence about this paper, in wordings of its own; with its name and number, or one
+        that only what it is about can place."""
         f = self.facets
-        return (
-            f"{self.name} applies {rng.choice(METHODS[f.method])} to {rng.choice(TASKS[f.task])} "
-            f"and {GAINS[f.gain][0]} by {self.percent} percent"
-        )
+        what = f"{rng.choice(METHODS[f.method])} to {rng.choice(TASKS[f.task])}"
+        if not named:
+            return f"Others apply {what} with {rng.choice(DATA[f.data])}"
+        return f"{self.name} applies {what} and {GAINS[f.gain][0]} by {self.percent} percent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,8 @@ def _draw(weighted: list[tuple[str, float]], n: int, rng: random.Random) -> tupl
 
 
 def _plant(paper: Paper, kind: Kind, world: LiteratureWorld, rng: random.Random) -> Planted:
-    sentence = paper.says(rng)
+    open_to_all = kind in ("right", "shuffled") and rng.random() < 0.5
+    sentence = paper.says(rng, named=not open_to_all)
     if kind == "shuffled":
         other = rng.choice([p for p in world.papers if p.facets.task != paper.facets.task])
         return Planted(sentence, other, kind)

@@ -142,7 +142,7 @@ async def _write(
         judged = Judgement(
             v["supported"], v["probability"], tuple(v["reasons"]), tuple(v["features"])
         )
-        return Clause(**{**value, "judgement": judged})
+        return Clause(**{**value, "judgement": judged, "why": tuple(value["why"])})
 
     made = dict(zip(plan.cited, await asyncio.gather(*map(one, plan.cited))))
     return Draft(tuple(tuple(made[n] for n in line) for line in plan.lines))

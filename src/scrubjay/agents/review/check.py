@@ -48,15 +48,15 @@ class Judgement:
 @dataclass(frozen=True, slots=True)
 class CitationCheck:
     """Judges sentences. The default weights were fitted by ``fit`` on planted cases of the
-    literature worlds 100 to 102 (``studies.litllms_support.calibrate``), without a model.
+    literature worlds 100 to 102 (``studies.litllms.calibrate``), without a model.
 
     Attributes:
         weights: one for each feature in use: three, or four with the model's lift.
     """
 
-    weights: tuple[float, ...] = (6.0, 0.0, 0.0)
-    bias: float = -3.0
-    threshold: float = 0.5
+    weights: tuple[float, ...] = (4.914, 6.315, 5.738)
+    bias: float = -12.704
+    threshold: float = 0.526
 
     @property
     def uses_model(self) -> bool:
@@ -110,7 +110,7 @@ class CitationCheck:
 def coverage(sentence: str, paper: Passage) -> tuple[float, float, float]:
     """Shares of content words, numbers and names of the sentence that stand in the paper; 1 where
     there are none, but 0 for the words of an empty sentence."""
-    said, source = _stems(sentence), _stems(_all(paper))
+    said, source = stems(sentence), stems(_all(paper))
     numbers, names = _numbers(sentence), _names(sentence)
     words = sum(w in source for w in said) / len(said) if said else 0.0
     return (
@@ -130,8 +130,8 @@ def missing_names(sentence: str, paper: Passage) -> list[str]:
     """Capitalised words that don't stand in the paper, in any case or with another ending. A first
     word counts too (it is where a system's name mostly stands), save the usual beginnings."""
     there = {w.casefold() for w in _WORD.findall(_all(paper))}
-    stems = _stems(_all(paper))
-    return [n for n in _names(sentence) if n.casefold() not in there and _stem(n) not in stems]
+    parts = stems(_all(paper))
+    return [n for n in _names(sentence) if n.casefold() not in there and _stem(n) not in parts]
 
 
 async def lift(session: Session, sentence: str, paper: Passage) -> float:
@@ -186,14 +186,15 @@ def _names(text: str) -> list[str]:
     return [w for w in _WORD.findall(text) if w[0].isupper() and w.casefold() not in BEGINNINGS]
 
 
-def _stems(text: str) -> Counter[str]:
+def stems(text: str) -> Counter[str]:
+    """Content words by stem, counted."""
     return Counter(_stem(w) for w in _WORD.findall(text) if w.casefold() not in UNSAID)
 
 
 def _stem(word: str) -> str:
     """The word without a usual ending: "hides" and "hiding" match, "hidden" does not."""
     word = word.casefold()
-    for ending in ("ations", "ation", "ings", "ing", "ed", "es", "s", "e"):
+    for ending in ("ations", "ation", "ated", "ates", "ate", "ings", "ing", "ed", "es", "s", "e"):
         if word.endswith(ending) and len(word) - len(ending) >= 3:
             return word[: -len(ending)]
     return word

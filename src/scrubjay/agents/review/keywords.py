@@ -5,8 +5,8 @@
 
 Source: LitLLMs (arXiv 2412.15249), step 1: three different queries of up to five keywords. The
 paper asks for a reason that quotes the abstract; ours checks the keywords themselves, which a small
-model can pass: at least half of a query's words must stand in the abstract. Otherwise it repeats
-what it was shown as an example.
+model can pass: two words or more, at least half of them from the abstract. Otherwise it repeats what
+it was shown as an example.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class KeywordWriter:
         out: dict[str, None] = {}
         for part in re.split(r"[;\n]|,\s", text):
             words = [w for w in _words(part) if w not in UNSEARCHABLE][: self.words]
-            if words and sum(w in known for w in words) * 2 >= len(words):
+            if len(words) > 1 and sum(w in known for w in words) * 2 >= len(words):
                 out[" ".join(words)] = None
         return list(out)[: self.queries]
 

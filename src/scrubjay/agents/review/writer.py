@@ -17,10 +17,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from scrubjay.agents.review.check import CitationCheck, Judgement
+from scrubjay.agents.review.check import CitationCheck, Judgement, stems
 from scrubjay.agents.review.plan import SentencePlan
 from scrubjay.agents.review.quotes import sentences
 from scrubjay.agents.session import Session
@@ -29,6 +29,7 @@ from scrubjay.core.nouns import Passage
 from scrubjay.models.prompting.untrusted import one_line
 
 _MARKS = re.compile(r"\s*\[[\d,\s]*\]|@cite_\d+")
+_OURS = re.compile(r"\b(?:we|our|ours|us)\b", re.IGNORECASE)
 Fate = Literal["written", "rewritten", "quoted", "dropped"]
 
 
@@ -45,6 +46,8 @@ class Clause:
     """Of what stands in the text; of the first attempt when dropped."""
     first: str
     """What the model wrote first."""
+    why: tuple[str, ...] = ()
+    """What was wrong with that, where it was not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +103,12 @@ class GroundedWriter:
             if not text:
                 continue
             judged = await self.check.judge(session, text, paper)
+            if fault := _fault(text, paper):
+                judged = replace(judged, supported=False, reasons=(fault,))
             if judged.supported:
+                fate: Fate = "rewritten" if turn else "written"
                 return Clause(
-                    number, text, "rewritten" if turn else "written", judged, first or text
+                    number, text, fate, judged, first or text, verdict.reasons if first else ()
                 )
             if not first:
                 first, verdict = text, judged
@@ -117,13 +123,26 @@ class GroundedWriter:
         for text in sorted(said, key=lambda s: -len(wanted & set(s.casefold().split()))):
             judged = await self.check.judge(session, text, paper)
             if text and judged.supported:
-                return Clause(number, f"“{text}”", "quoted", judged, first)
-        return Clause(number, "", "dropped", verdict, first)
+                return Clause(number, f"“{text}”", "quoted", judged, first, verdict.reasons)
+        return Clause(number, "", "dropped", verdict, first, verdict.reasons)
 
     def tidied(self, text: str) -> str:
         """One line, one sentence, no markers, no full stop; empty if it doesn't end in time."""
         said = sentences(_MARKS.sub("", one_line(text)))
         return said[0].rstrip(" .;:") if said and len(said[0].split()) <= self.words else ""
+
+
+def _fault(text: str, paper: Passage) -> str | None:
+    """Why a true sentence still is no sentence about a paper."""
+    if says_only_the_title(text, paper):
+        return "it only repeats the title"
+    return "it speaks as the cited authors" if _OURS.search(text) else None
+
+
+def says_only_the_title(text: str, paper: Passage) -> bool:
+    """Whether no word of the text comes from the abstract alone."""
+    said, title, abstract = stems(text), stems(paper.title), stems(paper.text)
+    return not any(w in abstract and w not in title for w in said)
 
 
 async def write_freely(
@@ -142,5 +161,7 @@ async def write_freely(
         papers=list(papers),
         plan="" if plan is None else str(plan),
     )
-    reply = await session.generate(asked, max_tokens=max_tokens, stop=("\n",), reading=papers)
+    reply = await session.generate(
+        asked, max_tokens=max_tokens, stop=("\n\n", "\nNew paper"), reading=papers
+    )
     return reply.text.strip()
