@@ -12,7 +12,20 @@ import sys
 import typer
 
 from scrubjay import __version__
-from scrubjay.app import ask, chat, compare, gap, index, prompts, report, study, train, tree, world
+from scrubjay.app import (
+    ask,
+    chat,
+    compare,
+    gap,
+    index,
+    prompts,
+    report,
+    review,
+    study,
+    train,
+    tree,
+    world,
+)
 
 app = typer.Typer(
     name="scrubjay",
@@ -24,6 +37,7 @@ app = typer.Typer(
 )
 app.command("gap")(gap.gap)
 app.command("report")(report.report)
+app.command("review")(review.review)
 app.command("compare")(compare.compare)
 app.command("prompts")(prompts.prompts)
 app.command("ask")(ask.ask)
