@@ -5,8 +5,8 @@
 
 Source: LitLLMs (arXiv 2412.15249), step 1: three different queries of up to five keywords. The
 paper asks for a reason that quotes the abstract; ours checks the keywords themselves, which a small
-model can pass: two words or more, at least half of them from the abstract. Otherwise it repeats what
-it was shown as an example.
+model can pass: two words or more, at least half of them from the abstract. Otherwise it repeats
+what it was shown as an example.
 """
 
 from __future__ import annotations

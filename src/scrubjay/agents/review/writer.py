@@ -103,7 +103,7 @@ class GroundedWriter:
             if not text:
                 continue
             judged = await self.check.judge(session, text, paper)
-            if fault := _fault(text, paper):
+            if judged.supported and (fault := _fault(text, paper)):
                 judged = replace(judged, supported=False, reasons=(fault,))
             if judged.supported:
                 fate: Fate = "rewritten" if turn else "written"
