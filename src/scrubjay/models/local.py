@@ -77,9 +77,8 @@ class LocalModel:
         row.stops = stops if stops.stops else None
         row.want = want
         await self.engine.run([row])
-        extra: dict[str, Any] = {}
+        extra: dict[str, Any] = {"pieces": self.codec.pieces(row.tokens)}
         if want:
-            extra["pieces"] = self.codec.pieces(row.tokens)
             plain = self.engine.plain is not None
             extra |= look_inside(self.model, ids, row.tokens, want) if plain else found_inside(row)
         if row.watched:
