@@ -30,7 +30,8 @@ class Draft:
     logprobs: tuple[float, ...] = ()
     entropies: tuple[float, ...] = ()
     context: tuple[str, ...] = ()
-    """Pieces of the prompt from the question to its end; empty where attention isn't known."""
+    """Pieces of the prompt from the question to its end, the label before the answer blanked out;
+    empty where attention isn't known."""
     attention: np.ndarray | None = None
     """(new tokens, context + new tokens): see ``models.inside``."""
     heads: np.ndarray | None = None
@@ -76,7 +77,10 @@ def read_draft(done: Completion, prompt: str, question: str, so_far: Sequence[st
     given: dict[str, Any] = {}
     if attention is not None or heads is not None:
         whole: tuple[str, ...] = done.extra["prompt_pieces"]
-        context = _tail(whole, len(prompt) - prompt.rindex(question))
+        begin = prompt.rindex(question)
+        written = len("".join(so_far).strip())
+        context = _tail(whole, len(prompt) - begin)
+        context = _blanked(context, len(question), len(prompt) - begin - written)
         first = len(whole) - len(context)
         given["context"] = context
         if attention is not None:
@@ -101,6 +105,16 @@ def cut(pieces: Sequence[str], length: int) -> tuple[str, ...]:
         kept.append(piece[:length])
         length -= len(piece)
     return tuple(kept)
+
+
+def _blanked(pieces: Sequence[str], start: int, end: int) -> tuple[str, ...]:
+    """The pieces with blanks for the characters ``[start, end)``."""
+    at, out = 0, []
+    for piece in pieces:
+        inside = range(max(start - at, 0), min(end - at, len(piece)))
+        out.append("".join(" " if i in inside else c for i, c in enumerate(piece)))
+        at += len(piece)
+    return tuple(out)
 
 
 def _tail(pieces: Sequence[str], length: int) -> tuple[str, ...]:

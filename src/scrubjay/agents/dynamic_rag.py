@@ -103,7 +103,7 @@ class DynamicRAG:
     draft_reads: bool = False
     """Drafts have the passages found last in front of them."""
     template: Callable[[str, Sequence[Passage], str], str] = as_examples
-    """The text to be continued, from question, passages and text so far (which it must end with)."""
+    """The prompt, from question, passages and the text so far, with which it must end."""
     marker: str = "the answer is"
     """Announces the answer; empty: the whole text is the answer."""
     tasks = QUESTIONS

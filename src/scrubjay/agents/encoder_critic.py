@@ -50,7 +50,7 @@ class EncoderCritic:
     """The critic that is trained on practice."""
 
     weights: Weights
-    platt: Platt = Platt()
+    platt: Platt = field(default_factory=Platt)
     prior: float = 0.5
     """Share of right answers in the practice that the probability was calibrated on."""
     used: float | None = None

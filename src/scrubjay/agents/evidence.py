@@ -27,16 +27,22 @@ NAMES = (
     "answer_in_context", "answer_in_question", "answer_sentences", "answer_in_title",
     "question_covered", "names_covered", "best_covered", "support_covered", "support_gap",
     "support_names", "best_similar", "support_similar", "said_similar", "similar_gap",
-    "newest_support", "wants_time", "has_digits", "time_fits",
+    "newest_support", "wants_time", "has_digits", "time_fits", "asked_words", "echo", "cut_name",
+    "lower_case",
 )  # fmt: skip
 """The numbers, in order. *Best* is the sentence nearest to the question, *support* the nearest of
-those that hold the answer; *covered* is the share of the question's words (or names) found there."""
+those that hold the answer; *covered* is the share of the question's words (or names) found
+there; *echo* the share of the answer's words that the question says itself; *cut name*: the answer
+ends inside a name of its sentence; *lower case*: share of the answer's words that are no names."""
 
 _WORD = re.compile(r"\w+")
 _END = re.compile(r"(?<=[.!?])\s+|\n+")
 _COMMON = frozenset(
-    "a an the is are was were be of in on at to for from by with and or which what who whom whose "
-    "when where how many much does do did that this it its has have had as".split()
+    re.findall(
+        r"\w+",
+        "a an the is are was were be of in on at to for from by with and or which what who whom "
+        "whose when where how many much does do did that this it its has have had as",
+    )
 )
 _TIME = re.compile(r"\b(?:when|date|year|born on)\b", re.IGNORECASE)
 
@@ -81,6 +87,10 @@ def evidence(state: SearchState, attempt: Attempt, similar: Similar) -> list[flo
         float(time),
         float(digits),
         float(time == digits),
+        math.log1p(len(asked)),
+        share(said, asked),
+        float(_cuts_name(support, answer)),
+        share_of(answer, str.islower),
     ]
 
 
@@ -122,6 +132,24 @@ def words(text: str) -> set[str]:
 def share(wanted: set[str], there: set[str]) -> float:
     """Share of the wanted words that are there; 0 when none is wanted."""
     return len(wanted & there) / len(wanted) if wanted else 0.0
+
+
+def share_of(text: str, kind: Callable[[str], bool]) -> float:
+    """Share of the text's words that are of a kind; 0 for no word."""
+    found = _WORD.findall(text)
+    return sum(map(kind, found)) / len(found) if found else 0.0
+
+
+def _cuts_name(sentence: str, answer: str) -> bool:
+    """Whether a name goes on beside the answer: "Kalen" where "Kalen Brusk" stands."""
+    there, part = _WORD.findall(sentence), _WORD.findall(answer.lower())
+    lower = [w.lower() for w in there]
+    for i in range(len(there) - len(part) + 1):
+        if part and lower[i : i + len(part)] == part:
+            before = there[i - 1] if i > 1 else ""
+            after = there[i + len(part)] if i + len(part) < len(there) else ""
+            return before[:1].isupper() or after[:1].isupper()
+    return False
 
 
 def _names(text: str) -> set[str]:

@@ -6,8 +6,9 @@ of attention says which earlier words it rests on.
     row   = A[i, 1 … i−1]                     last layer, mean over heads, t_i's own position
     query = words of the n columns with most attention, in the order of the text, blanks between
 
-Columns run over the question, the answer so far and the draft before t_i; instructions, worked
-examples and passages are not searched for (so in the authors' program). A word is in the query once
+Columns run over the prompt from the question on, and the draft before t_i; instructions, worked
+examples and passages are not searched for (so in the authors' program), and the label between
+question and answer makes no word. A word is in the query once
 per place in the text if any of its tokens is among the n; signs that belong to no word make none.
 
 ``normalise="released"`` follows the program: for each flagged word the rows of the places *before*

@@ -1,16 +1,19 @@
 """The Reasoner: from a search state to an answer with its rationale, and to the next query.
 
-SIM-RAG's R (paper 72): a frozen model under two prompts. ``Reasoner`` is the protocol that the loop,
-the critics and self-practice share; ``PromptedReasoner`` is any language model behind our prompts.
+SIM-RAG's R (paper 72): a frozen model under two prompts. ``Reasoner`` is the protocol that the
+loop, the critics and self-practice share; ``PromptedReasoner`` is any language model behind our
+prompts. Departures: the first query is the question, and a small model reads only the sentences
+that bear on it; critics still judge everything that was found.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from scrubjay.agents.search_state import SearchState
+from scrubjay.agents.focused_rag import focus
+from scrubjay.agents.search_state import Round, SearchState
 from scrubjay.agents.session import Session
 from scrubjay.agents.writing import prompt
 from scrubjay.models.prompting.untrusted import one_line
@@ -46,7 +49,8 @@ class Reasoner(Protocol):
 class PromptedReasoner:
     """Any language model: a short answer, one sentence of rationale, one query for one thing.
 
-    Two calls make an attempt, so that the log-probability is that of the answer alone.
+    Two calls make an attempt, so that the log-probability is that of the answer alone. The defaults
+    suit a model of 135M weights; a larger one reads everything (``keep=0``) and gives reasons.
     """
 
     temperature: float = 0.0
@@ -55,9 +59,14 @@ class PromptedReasoner:
     """Most tokens of the rationale; 0 leaves it out. A model of 135M weights only says its answer
     again ("Derbent is a city in Derbent"), at the price of the answer; larger ones get 64."""
 
+    keep: int = 2
+    """Sentences that an answer is read from: those of all documents that bear on the question
+    (``focused_rag.focus``); 0: everything, which makes a small model copy the loudest name."""
+
     async def answer(
         self, state: SearchState, session: Session, rejected: Sequence[str] = ()
     ) -> Attempt:
+        state = self._focused(state)
         text = self._text("sim_answer", state, rejected)
         said = await self._line(text, 24, state, session)
         answer = said.text.strip()
@@ -69,8 +78,17 @@ class PromptedReasoner:
         return Attempt(answer, why, mean, said.tokens_out)
 
     async def query(self, state: SearchState, session: Session) -> str:
+        if not state.rounds:  # nothing is known yet: no query beats the question itself
+            return state.question.text
         written = await self._line(self._text("sim_query", state), 20, state, session)
         return one_line(written.text).strip('"') or state.question.text
+
+    def _focused(self, state: SearchState) -> SearchState:
+        if not self.keep or not state.passages:
+            return state
+        best = focus(state.question.text, state.shown, self.keep)
+        # One round without a query: what was asked for on the way only leads a small reader astray.
+        return replace(state, rounds=(Round("", tuple(best)),))
 
     async def _line(
         self, text: Prompt, most: int, state: SearchState, session: Session

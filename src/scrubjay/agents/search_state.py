@@ -1,7 +1,9 @@
-"""What a multi-round search knows after round t: ``s_t = (q, [(query_1, docs_1) … (query_t, docs_t)])``.
+"""What a multi-round search knows after round t.
 
-One canonical text (``SearchState.text``) stands in the Reasoner's prompts and is what critics judge,
-so that both speak of the same thing. Round 0 has an empty context: the weights are tried first.
+    s_t = (q, [(query_1, docs_1), …, (query_t, docs_t)])
+
+One canonical text (``SearchState.text``) stands in prompts and is what critics judge, so that all
+speak of the same thing. Round 0 has an empty context: the weights are tried first.
 
 Source: SIM-RAG (paper 72), section 3.
 """
@@ -21,7 +23,7 @@ the question or the answer."""
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """A query and the new passages it brought (none: nothing new was found)."""
+    """A query (empty: not told) and the new passages it brought (none: nothing new was found)."""
 
     query: str
     passages: tuple[Passage, ...] = ()
@@ -72,7 +74,7 @@ class SearchState:
         shown = {p.id: p for p in self.shown}
         lines = []
         for r in self.rounds:
-            lines.append(f"Query: {r.query}")
+            lines += [f"Query: {r.query}"] if r.query else []
             found = [shown[p.id] for p in r.passages if p.id in shown]
             lines += [f"Document: {p.title}\n{p.text}" for p in found] or ["No new document."]
         return "\n".join(lines)

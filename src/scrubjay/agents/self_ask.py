@@ -6,7 +6,7 @@
     So the final answer is: …
 
 Source: Self-Ask with search (Press et al. 2023), as known from the literature; no sheet describes
-it, so prompt, caps and the reading step are ours. ``decide`` as for the tag agent: ``choose`` weighs
+it, so prompt, caps and the reading step are ours. ``decide`` as for tag agents: ``choose`` weighs
 "Follow up:" against "So the final answer is:", ``write`` parses what the model writes.
 """
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scrubjay.core.errors import BudgetExceeded, ScrubjayError
 from scrubjay.core.nouns import Hit, Passage
@@ -46,6 +46,13 @@ class Budget:
 
 
 @dataclass(slots=True)
+class Meter:
+    """What was spent so far: one for all sessions that share a budget."""
+
+    spent: Cost = field(default_factory=Cost)
+
+
+@dataclass(slots=True)
 class Session:
     """One question's access to a model, a retriever and pages, with a budget and a trace."""
 
@@ -60,7 +67,14 @@ class Session:
     trace: Trace = field(default_factory=Trace)
     passages: dict[str, Passage] = field(default_factory=dict)
     """Every passage that was found or opened, by id, in order of first appearance."""
-    _spent: Cost = field(default_factory=Cost)
+    _meter: Meter = field(default_factory=Meter)
+
+    def with_model(self, model: LanguageModel | None) -> Session:
+        """This session, asking another model: steps go to the same trace, costs to the same budget.
+
+        ``None`` keeps the model. For agents whose parts are played by different models.
+        """
+        return self if model is None else replace(self, model=model)
 
     async def generate(
         self,
@@ -229,7 +243,7 @@ class Session:
 
     @property
     def spent(self) -> Cost:
-        return self._spent
+        return self._meter.spent
 
     def _model(self) -> LanguageModel:
         if self.model is None:
@@ -242,11 +256,11 @@ class Session:
 
     def _add(self, step: Step) -> None:
         self.trace.add(step)
-        self._spent += step.cost
+        self._meter.spent += step.cost
 
     def _check(self, *limits: str) -> None:
         for name in limits:
-            limit, used = getattr(self.budget, name), getattr(self._spent, name)
+            limit, used = getattr(self.budget, name), getattr(self._meter.spent, name)
             if limit is not None and used >= limit:
                 raise BudgetExceeded(f"the budget of {limit} {name} is used up")
 

@@ -1,4 +1,4 @@
-"""The tag agent: a model that thinks, searches and answers inside tags (ReAct, as Search-R1 has it).
+"""The tag agent: a model that thinks, searches and answers inside tags, as Search-R1 has it.
 
     repeat:  <think> … </think>  then  <search> query </search>  or  <answer> short answer </answer>
              a search is answered with  <information> documents </information>
@@ -6,13 +6,13 @@
     after the last turn the model must answer
 
 One agent; what the papers vary is a ``TagFormat``: the prompt, the tag of what was found, the
-number of turns and documents. Only text that the *model wrote* is parsed. A passage is made harmless
+number of turns and documents. Only what the *model wrote* is parsed. A passage is made harmless
 when it arrives, so that none can issue a search or end an answer, and searches are counted where
 they happen (``Session``), never by looking for tags in a text.
 
 ``decide="write"``: the model writes whole turns, which are parsed. ``decide="choose"``: the model
-writes its thought, ``choose`` weighs the two next tags, and only the content of that tag is written:
-a model too small to keep to a format can't break it.
+writes its thought, ``choose`` weighs the two next tags, and only that tag's content is written: a
+model too small to keep to a format can't break it.
 
 Sources: the rollout formats of IKEA (paper 40), InForage (35), ZeroSearch (36) and their common
 ancestor Search-R1, untrained. Search-R1's own limits are in no sheet; its turns are our choice.

@@ -1,4 +1,5 @@
-"""When a multi-round search stopped, and when it should have: errors, curves, and the critic itself.
+"""When a multi-round search stopped, and when it should have: errors, curves, and the critic
+itself.
 
 A *walk* is a question answered after 0, 1, … T searches, whether the rule would stop or not; a stop
 rule with threshold τ ends it at the first round whose score reaches τ, else at T. So one walk tells

@@ -1,0 +1,182 @@
+"""Adapt: go on training a language model on a domain's own text.
+
+    L = - Σ_t log p(x_t | x_<t)      over windows of the domain's documents
+
+Plain next-token loss, whole texts up to ``length`` tokens and windows beyond that. Batches depend
+on step and seed only, so a killed run goes on at its checkpoint with the texts it would have seen.
+What comes out is a folder of safetensors that ``load_model("./folder")`` loads.
+
+Source: Adapt-Retrieve-Revise (paper 56), step "adapt". Departures: no instruction tuning after it
+and no general text mixed in unless ``texts`` holds some: after many passes a small model may forget
+to follow instructions, so ask an adapted model for continuations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scrubjay.core.errors import InputError
+from scrubjay.core.files import dump_json, folder_atomic, write_atomic
+from scrubjay.core.randomness import stream
+from scrubjay.models.tiny import settings_hash
+from scrubjay.training.pretrain import Example, Schedule, train_causal
+
+if TYPE_CHECKING:
+    from transformers import LlamaForCausalLM
+
+CARD = "adapted.json"
+"""In the folder of an adapted model: what it was trained on, and its losses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptation:
+    """How much is learned, and how fast."""
+
+    epochs: float = 2.0
+    """Passes over the text."""
+    rate: float = 1e-4
+    """Peak learning rate; a model from scratch wants some 2e-3."""
+    batch: int = 8
+    """Windows a step."""
+    length: int = 256
+    """Most tokens of a window."""
+    seed: int = 0
+    half: bool = False
+    """bfloat16 products (see ``Schedule``)."""
+
+    def schedule(self, windows: int) -> Schedule:
+        """The schedule for so many windows of text."""
+        steps = max(1, round(self.epochs * windows / self.batch))
+        return Schedule(steps, self.rate, warmup=max(1, steps // 20), half=self.half)
+
+
+def continue_training(
+    model: LlamaForCausalLM,
+    tokenizer: Any,
+    texts: Sequence[str],
+    how: Adaptation = Adaptation(),
+    *,
+    checkpoint: Path | None = None,
+    look: Callable[[int, float], bool] | None = None,
+) -> list[float]:
+    """Train ``model`` in place on the texts; returns the loss of every step.
+
+    Args:
+        checkpoint: a file to go on from if it exists.
+        look: called after each step with (steps done, loss); returning True ends training.
+
+    Raises:
+        InputError: there is no text.
+    """
+    pieces = windows(tokenizer, texts, how.length)
+    if not pieces:
+        raise InputError("there is no text to train on")
+    model.requires_grad_(True)
+
+    def batch(step: int) -> list[Example]:
+        at = range(step * how.batch, (step + 1) * how.batch)
+        return [_learn(pieces[_order(len(pieces), how.seed, i)]) for i in at]
+
+    schedule = how.schedule(len(pieces))
+    every = max(1, min(100, schedule.steps // 4))
+    losses = train_causal(model, batch, schedule, checkpoint=checkpoint, every=every, look=look)
+    model.requires_grad_(False)
+    return losses
+
+
+def adapt_model(
+    base: str,
+    texts: Sequence[str],
+    out: Path,
+    how: Adaptation = Adaptation(),
+    *,
+    look: Callable[[int, int, float], None] = lambda *_: None,
+) -> Path:
+    """Continue the model that ``base`` names (see ``load_weights``) on ``texts`` into ``out``.
+
+    A run that was killed goes on from ``out``'s sibling ``<out>.training``, which is removed in the
+    end. ``look`` is called with (steps done, all steps, loss).
+
+    Raises:
+        InputError: there is no text, ``out`` holds something else, or what a killed run left there
+            was about other text or settings.
+        ModelError: the base can't be loaded.
+        DiskError: the folder can't be written.
+    """
+    from scrubjay.models.weights import load_weights
+
+    if not any(t.strip() for t in texts):
+        raise InputError("there is no text to train on")
+    if out.exists() and any(out.iterdir()) and not (out / CARD).exists():
+        raise InputError("holds something that is not an adapted model; choose another", file=out)
+    settings = _settings(base, texts, how)
+    scratch = out.with_name(f"{out.name}.training-{settings_hash(settings)[:12]}")
+    weights = load_weights(base, dtype="float32")
+    steps = how.schedule(len(windows(weights.tokenizer, texts, how.length))).steps
+
+    def seen(done: int, loss: float) -> bool:
+        look(done, steps, loss)
+        return False
+
+    scratch.mkdir(parents=True, exist_ok=True)
+    losses = continue_training(
+        weights.model, weights.tokenizer, texts, how, checkpoint=scratch / "state", look=seen
+    )
+    with folder_atomic(out) as part:
+        weights.model.save_pretrained(part)
+        weights.tokenizer.save_pretrained(part)
+        card = {**settings, "steps": steps, "first": losses[0], "last": losses[-1]}
+        write_atomic(part / CARD, dump_json(card, indent=1))
+    _remove(scratch)
+    return out
+
+
+def windows(tokenizer: Any, texts: Sequence[str], length: int) -> list[list[int]]:
+    """Token ids of every text, closed by the end token, in pieces of at most ``length``."""
+    end = tokenizer.eos_token_id
+    found: list[list[int]] = []
+    for text in texts:
+        ids = tokenizer(text, add_special_tokens=False)["input_ids"] if text.strip() else []
+        ids = [*ids, end] if ids else []
+        found += [ids[i : i + length] for i in range(0, len(ids), length)]
+    return [piece for piece in found if len(piece) > 1]
+
+
+def _order(count: int, seed: int, number: int) -> int:
+    """The text that comes ``number``-th: every epoch is a fresh shuffle of all of them."""
+    epoch, place = divmod(number, count)
+    return _shuffled(count, seed, epoch)[place]
+
+
+def _shuffled(count: int, seed: int, epoch: int) -> list[int]:
+    key = (count, seed, epoch)
+    if key not in _KEPT:
+        _KEPT.clear()
+        order = list(range(count))
+        stream(seed, "adapt", epoch).shuffle(order)
+        _KEPT[key] = order
+    return _KEPT[key]
+
+
+_KEPT: dict[tuple[int, int, int], list[int]] = {}
+"""The order of the epoch under way."""
+
+
+def _learn(ids: Sequence[int]) -> Example:
+    return Example(ids, [True] * len(ids))
+
+
+def _settings(base: str, texts: Sequence[str], how: Adaptation) -> dict[str, Any]:
+    digest = settings_hash({"texts": list(texts)})
+    return {"base": base, "texts": digest, "count": len(texts)} | {
+        f: getattr(how, f) for f in Adaptation.__dataclass_fields__
+    }
+
+
+def _remove(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
