@@ -7,16 +7,16 @@ from scrubjay.core.lazy import lazy
 if TYPE_CHECKING:
     from scrubjay.training.critic import Trained, train_critic
     from scrubjay.training.grpo import GRPO, Task, Update, train_grpo
-    from scrubjay.training.practise import practice_worlds, practise_worlds
-    from scrubjay.training.pretrain import Example, Schedule, train_causal
-    from scrubjay.training.rollouts import Rollout, sample_rollouts
-    from scrubjay.training.self_practice import (
+    from scrubjay.training.practice import (
         Practice,
         PracticeRow,
         balance_by_group,
         self_practice,
         split_by_group,
     )
+    from scrubjay.training.practice_ground import practice_worlds, practise_worlds
+    from scrubjay.training.pretrain import Example, Schedule, train_causal
+    from scrubjay.training.rollouts import Rollout, sample_rollouts
 
 __all__ = [
     "GRPO",
@@ -49,13 +49,13 @@ _HOMES = {
     "Update": "grpo",
     "train_grpo": "grpo",
     "sample_rollouts": "rollouts",
-    "Practice": "self_practice",
-    "PracticeRow": "self_practice",
-    "balance_by_group": "self_practice",
-    "self_practice": "self_practice",
-    "split_by_group": "self_practice",
-    "practice_worlds": "practise",
-    "practise_worlds": "practise",
+    "Practice": "practice",
+    "PracticeRow": "practice",
+    "balance_by_group": "practice",
+    "self_practice": "practice",
+    "split_by_group": "practice",
+    "practice_worlds": "practice_ground",
+    "practise_worlds": "practice_ground",
     "Trained": "critic",
     "train_critic": "critic",
 }

@@ -25,7 +25,7 @@ from scrubjay.agents.critics import Platt
 from scrubjay.agents.encoder_critic import EncoderCritic, Weights, evidence_rows
 from scrubjay.core.errors import ScrubjayError
 from scrubjay.core.randomness import stream
-from scrubjay.training.self_practice import PracticeRow, balance_by_group
+from scrubjay.training.practice import PracticeRow, balance_by_group
 
 if TYPE_CHECKING:
     from scrubjay.retrieval.types import Encoder

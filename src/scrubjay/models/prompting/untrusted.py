@@ -36,7 +36,7 @@ LINES = (
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
 _TAG = re.compile(rf"<(\s*/?\s*(?:{'|'.join(TAGS)})\b[^<>\n]{{0,200}})>", re.IGNORECASE)
-_OPEN = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(TAGS[:-1])})\b)", re.IGNORECASE)
+_OPEN = re.compile(rf"<(?=\s*/?\s*(?:{'|'.join(TAGS[:-1])}))", re.IGNORECASE)
 _TOKEN = re.compile(r"<(\|[^<>\n]{1,60}\|?)>")
 _BRACKET = re.compile(r"\[(/?(?:INST|SYS))\]")
 _LINE = re.compile(

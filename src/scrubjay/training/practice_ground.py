@@ -19,7 +19,7 @@ from scrubjay.agents.reasoner import PromptedReasoner, Reasoner
 from scrubjay.agents.session import Session
 from scrubjay.core.errors import InputError
 from scrubjay.core.nouns import Question
-from scrubjay.training.self_practice import Practice, PracticeRow, self_practice
+from scrubjay.training.practice import Practice, PracticeRow, self_practice
 from scrubjay.worlds.world import World, load_world
 
 if TYPE_CHECKING:
