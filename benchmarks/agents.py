@@ -1,0 +1,185 @@
+"""Questions per second of whole agents: all at once on our engine, or one by one by ``generate``.
+
+64 multi-hop questions of the atlas, DRAGIN and IRCoT, the same agent code, prompts and index. Ours
+answers all 64 concurrently. The peer is what one writes without an engine: questions one after
+another, each call a ``transformers.generate`` of batch 1 with its own KV cache in bfloat16; entropy
+from the logits it returns; attention by one more pass with eager attention, since the fast kernels
+return none. The peer is slow, so each round it answers eight of the 64 (questions are
+alike, and its rate doesn't depend on how many there are); ours answers all 64 in every round.
+
+In bfloat16 a batch's rounding decides some tokens, and one other token makes another search.
+``same_answers`` is the share of the peer's answers that ours equal; ``same_answers_float32`` the
+same in float32 over the first few.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+QUESTIONS = 64
+ROUNDS = 2
+EACH = 8
+"""Questions the peer answers in a round."""
+EXACT = 3
+"""Questions compared in float32."""
+THREADS = 2
+AGENTS = ("dragin", "ircot")
+
+
+def run() -> list[dict[str, Any]]:
+    """One row per agent."""
+    import torch
+
+    from scrubjay.models import load_model
+    from scrubjay.retrieval import Index, build_index
+    from scrubjay.worlds import load_world
+
+    torch.set_num_threads(THREADS)
+    world = load_world("atlas")
+    questions = world.questions("multihop", QUESTIONS, 5)
+    with tempfile.TemporaryDirectory() as folder:
+        build_index(world.documents(), Path(folder) / "atlas.index")
+        index = Index.open(Path(folder) / "atlas.index")
+        half, full = (load_model("smollm2-135m", dtype=t) for t in ("bfloat16", "float32"))
+        return [_compare(name, half, full, index, questions) for name in AGENTS]
+
+
+def _compare(
+    name: str, half: Any, full: Any, index: Any, questions: Sequence[Any]
+) -> dict[str, Any]:
+    ours, theirs = _Together(name, half, index), _OneByOne(name, OneAtATime(half), index)
+    ours(questions[:4])
+    theirs(questions[:1])
+    rates, same, calls = [], 0, 0.0
+    for i in range(ROUNDS):
+        a, answers = _timed(ours, questions)
+        part = questions[i * EACH : (i + 1) * EACH]
+        b, others = _timed(theirs, part)
+        rates.append((a, b))
+        same += sum(x.text == y.text for x, y in zip(answers[i * EACH :], others))
+        calls = statistics.mean(x.trace.cost.calls for x in answers)
+    few = questions[:EXACT]
+    exact = _Together(name, full, index)(few), _OneByOne(name, OneAtATime(full), index)(few)
+    ratios = [a / b for a, b in rates]
+    return {
+        "name": f"agents-{name}",
+        "ours": round(statistics.median(a for a, _ in rates), 3),
+        "peer": round(statistics.median(b for _, b in rates), 3),
+        "peer_name": "transformers.generate, one question after another",
+        "unit": "questions/s",
+        "ratio": round(statistics.median(ratios), 2),
+        "low": round(min(ratios), 2),
+        "high": round(max(ratios), 2),
+        "same_answers": round(same / ROUNDS / EACH, 2),
+        "same_answers_float32": round(statistics.mean(x.text == y.text for x, y in zip(*exact)), 2),
+        "calls_per_question": round(calls, 1),
+        "machine": f"{platform.machine()}, {THREADS} threads, bfloat16",
+    }
+
+
+def _timed(ask: Callable[[Sequence[Any]], list[Any]], questions: Sequence[Any]) -> Any:
+    began = time.perf_counter()
+    answers = ask(questions)
+    return len(questions) / (time.perf_counter() - began), answers
+
+
+class _Together:
+    def __init__(self, name: str, model: Any, index: Any) -> None:
+        from scrubjay.agents import make_agent
+
+        self.agent, self.model, self.index = make_agent(name, None), model, index
+
+    def __call__(self, questions: Sequence[Any]) -> list[Any]:
+        async def everything() -> list[Any]:
+            return await asyncio.gather(*(self.one(q) for q in questions))
+
+        self.model.settle()
+        return asyncio.run(everything())
+
+    async def one(self, question: Any) -> Any:
+        from scrubjay.agents import Session
+
+        return await self.agent.answer(question, Session(self.model, self.index))
+
+
+class _OneByOne(_Together):
+    def __call__(self, questions: Sequence[Any]) -> list[Any]:
+        async def everything() -> list[Any]:
+            return [await self.one(q) for q in questions]
+
+        return asyncio.run(everything())
+
+
+class OneAtATime:
+    """A ``LanguageModel`` as a plain user writes it: ``transformers.generate``, batches of one."""
+
+    name = "one at a time"
+
+    def __init__(self, local: Any) -> None:
+        self.model, self.tokenizer, self.codec = local.model, local.tokenizer, local.codec
+
+    async def generate(
+        self,
+        prompt: Any,
+        *,
+        max_tokens: int,
+        stop: Sequence[str] = (),
+        want: frozenset[str] = frozenset(),
+        **_: Any,
+    ) -> Any:
+        import torch
+
+        from scrubjay.models.inside import look_inside
+        from scrubjay.models.stops import Stops
+        from scrubjay.models.types import Completion
+
+        ids = self.codec.prompt(prompt)
+        x = torch.tensor([ids])
+        stops = Stops(stop, self.codec.text)
+
+        def ended(found: Any, scores: Any, **_: Any) -> Any:
+            return torch.tensor([stops(found[0, len(ids) :].tolist())])
+
+        with torch.inference_mode():
+            out = self.model.generate(
+                x,
+                attention_mask=torch.ones_like(x),
+                max_new_tokens=max_tokens,
+                do_sample=False,
+                pad_token_id=0,
+                stopping_criteria=[ended],
+                return_dict_in_generate=True,
+                output_logits=True,
+            )
+        new = out.sequences[0, len(ids) :].tolist()
+        finish = "length" if len(new) == max_tokens else "stop"
+        if new and new[-1] == self.model.generation_config.eos_token_id:
+            new, finish = new[:-1], "stop"
+        if new and stops(new):
+            finish = "stop"
+        logits = torch.cat(out.logits)[: len(new)].float().log_softmax(-1)
+        entropies = (-(logits.exp() * logits).sum(-1)).tolist() if "entropy" in want else []
+        extra: dict[str, Any] = {"pieces": self.codec.pieces(new)}
+        inside = want - {"entropy"}
+        if inside:
+            extra["prompt_pieces"] = self.codec.pieces(ids)
+            extra |= look_inside(self.model, ids, new, inside)
+        return Completion(
+            stops.cut(self.codec.written(ids, new)),
+            tuple(new),
+            tuple(float(logits[i, t]) for i, t in enumerate(new)),
+            tuple(entropies),
+            finish,
+            len(ids),
+            len(new),
+            extra,
+        )
+
+    def settle(self) -> None: ...
