@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from scrubjay.agents.baselines import MostFrequentAnswer, Oracle, RandomOfType
     from scrubjay.agents.closed_book import ClosedBook
     from scrubjay.agents.critics import Critic, LogProbCritic, OracleCritic, SelfCritic
+    from scrubjay.agents.dynamic_rag import DynamicRAG
     from scrubjay.agents.encoder_critic import EncoderCritic
     from scrubjay.agents.hierarchy import HierarchyNavigator
     from scrubjay.agents.ircot import IRCoT
@@ -36,6 +37,7 @@ __getattr__ = lazy(
         "Budget": "session",
         "ClosedBook": "closed_book",
         "Critic": "critics",
+        "DynamicRAG": "dynamic_rag",
         "EncoderCritic": "encoder_critic",
         "FlatSearch": "tree_baselines",
         "GreedyWalker": "walkers",
@@ -73,6 +75,7 @@ __all__ = [
     "Budget",
     "ClosedBook",
     "Critic",
+    "DynamicRAG",
     "EncoderCritic",
     "FlatSearch",
     "GreedyWalker",
