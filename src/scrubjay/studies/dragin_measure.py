@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,10 +81,8 @@ def make(method: str, theta: float, world: BioWorld) -> DynamicRAG:
         "fixed-length": (EveryN(8), LastTokens(8)),
         "oracle trigger": (OracleTrigger(_unknown(world)), QFS(TOP)),
     }
-    own = {"search_first": True, "draft_reads": True} if method == "flare" else {}
-    return DynamicRAG(
-        *parts[method], method, K, template=template, marker="", rounds=14, most=70, **own
-    )
+    agent = DynamicRAG(*parts[method], method, K, template=template, marker="", rounds=14, most=70)
+    return replace(agent, search_first=True, draft_reads=True) if method == "flare" else agent
 
 
 def _unknown(world: BioWorld) -> Callable[[str, str], bool]:
