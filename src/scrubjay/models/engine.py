@@ -146,7 +146,7 @@ class Engine:
             self._seen.append(row.prompt)
             if row.grows:
                 self._pool(row.own).add([row])
-        self._forget_unready()
+        self.tree.forget_unready()
 
     def _room(self, row: Row, new: list[Node]) -> bool:
         """Whether the row fits, after dropping prefixes nobody uses."""
@@ -174,15 +174,6 @@ class Engine:
         if capacity not in self.pools:
             self.pools[capacity] = Pool(capacity, *self.runner.shape, self.runner.dtype)
         return self.pools[capacity]
-
-    def _forget_unready(self) -> None:
-        """Nodes planned for rows that did not fit into this pass are planned again next time."""
-        while True:
-            leaves = [n for n in self.tree.nodes() if n.kv is None and not n.children]
-            if not leaves:
-                return
-            for node in leaves:
-                self.tree.drop(node)
 
     # -- passes ------------------------------------------------------------------------------
 
@@ -262,7 +253,7 @@ class Engine:
         for pool in self.pools.values():
             for slot, row in enumerate(pool.rows):
                 if id(row) in gone and row.watched and row.waited_for:
-                    self._look_back(row, pool.kv[0, -1, slot, : row.stored])
+                    look_back(row, pool.kv[0, -1, slot, : row.stored])
         kept = [
             (row, pool.kv[:, :, slot, : row.stored].clone())
             for pool in self.pools.values()
@@ -283,13 +274,6 @@ class Engine:
             assert row.node is not None
             row.node.users -= 1
             row.deliver()
-
-    def _look_back(self, row: Row, own: Tensor) -> None:
-        """The row's attention, from its queries and the last layer's keys that are stored."""
-        assert row.node is not None
-        keys = torch.cat([*(node.kv[0, -1] for node in row.node.chain()), own])
-        row.heads = look_back(row.queries, keys)
-        row.queries.clear()
 
     def _drop_cancelled(self) -> None:
         self.waiting = deque(r for r in self.waiting if r.waited_for)

@@ -26,7 +26,16 @@ from scrubjay.models.rows import Row
 from scrubjay.models.types import Want
 
 
-def look_back(queries: Sequence[Tensor], keys: Tensor) -> Tensor:
+def look_back(row: Row, own: Tensor) -> None:
+    """Fill in the row's attention from its queries and the last layer's keys: those of the shared
+    nodes above it, and its ``own`` (places, key-value heads, head size)."""
+    assert row.node is not None
+    keys = torch.cat([*(node.kv[0, -1] for node in row.node.chain()), own])
+    row.heads = attention_of(row.queries, keys)
+    row.queries.clear()
+
+
+def attention_of(queries: Sequence[Tensor], keys: Tensor) -> Tensor:
     """Attention (heads, new tokens, all tokens) of the last tokens over all, softmax in float32.
 
     ``queries``: (heads, head size) of each new token, scaled; ``keys``: (all, key-value heads,

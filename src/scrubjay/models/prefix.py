@@ -101,6 +101,12 @@ class PrefixTree:
         node.parent.children.remove(node)
         node.kv = None
 
+    def forget_unready(self) -> None:
+        """Nodes planned for rows that did not fit into a pass are planned again next time."""
+        while leaves := [n for n in self.nodes() if n.kv is None and not n.children]:
+            for node in leaves:
+                self.drop(node)
+
     def _descend(self, prompt: Sequence[int], limit: int) -> Node:
         """Follow stored tokens as far as they agree, splitting the last node if need be."""
         node = self.root
