@@ -25,11 +25,12 @@ from scrubjay.agents import (
     make_agent,
 )
 from scrubjay.agents.critics import Platt, correct_prior, logit, sigmoid
-from scrubjay.agents.encoder_critic import Weights, default_critic, evidence_rows
+from scrubjay.agents.encoder_critic import Weights, evidence_rows
 from scrubjay.agents.evidence import NAMES
 from scrubjay.agents.reasoner import Attempt
 from scrubjay.agents.search_state import MOST_LETTERS
 from scrubjay.core import Hit, InputError, Noted, Passage, Question
+from scrubjay.core.errors import ScrubjayError
 from scrubjay.evaluation import exact_match
 
 QUESTION = Question("q", "In which country is Brin?", ("Chad",), "recall")
@@ -210,17 +211,10 @@ def test_an_encoder_that_was_not_trained_with_is_refused(tmp_path: Path) -> None
         EncoderCritic.load(tmp_path / "c.json", encoder=Other())  # type: ignore[arg-type]
 
 
-def test_the_built_in_critic_says_what_it_learned_from_and_is_used() -> None:
-    critic = default_critic()
-    assert "smollm2-135m" in critic.trained_on
-    agent = make_agent("sim-rag", None)
-    assert isinstance(agent, MultiRoundRAG)
-    assert agent.rule.critic == critic
-    state = SearchState(QUESTION).then("q", hits(*PAGES), 3)
-    found = Attempt("Chad", logprob=-0.1, tokens=2)
-    guessed = Attempt("Chad", logprob=-2.0, tokens=2)
-    assert critic.probability(state, found) > critic.probability(SearchState(QUESTION), guessed)
-    assert critic.probability(state, Attempt("")) == 0
+def test_without_a_critic_the_agent_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCRUBJAY_CRITIC", raising=False)
+    with pytest.raises(ScrubjayError, match="scrubjay train critic"):
+        make_agent("sim-rag", None)
 
 
 def test_another_critic_by_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

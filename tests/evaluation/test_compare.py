@@ -1,11 +1,13 @@
 """Agents side by side: means by hand, worlds kept apart, the same table in any order."""
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from scrubjay.core.errors import InputError
 from scrubjay.evaluation.compare import compare_figure, compare_table, draw
+from scrubjay.evaluation.compare_page import command, write_page
 from scrubjay.evaluation.runs import Record
 
 
@@ -62,3 +64,45 @@ def test_the_figure_is_drawn(tmp_path):
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
     with pytest.raises(InputError, match=r"\.svg or \.png"):
         draw(figure, tmp_path / "a.gif")
+
+
+def test_true_sources_by_construction_and_the_share_named_right():
+    """Closed book knows q1 only; the agent found the gold of q1 and q2, not of q3 and q4."""
+
+    def said(question, em, recall, source):
+        made = record("rag", "real", question, float(em), recall=recall)
+        return replace(made, source=source)
+
+    closed = [
+        replace(record("closed-book", "real", q, float(q == "q1")), source="memory")
+        for q in ("q1", "q2", "q3", "q4", "q5")
+    ]
+    rag = [
+        said("q1", 1, 1.0, "both"),  # right
+        said("q2", 1, 1.0, "both"),  # it is from documents
+        said("q3", 0, 0.5, "nowhere"),  # right: half of the gold is not enough
+        said("q4", 1, 0.0, "documents"),  # a lucky answer: from nowhere
+        said("q5", 0, 1.0, "documents"),  # misread: no true source
+    ]
+    rows = {r.setting: r for r in compare_table([*closed, *rag])}
+    assert (rows["rag"].sources, rows["rag"].sourced) == (0.5, 4)
+    # Memory where it is right; elsewhere nothing holds, and 'memory' is wrong.
+    assert (rows["closed-book"].sources, rows["closed-book"].sourced) == (0.2, 5)
+    (alone,) = compare_table(rag)
+    assert (alone.sources, alone.sourced) == (None, 0)  # without closed book nothing is known
+
+
+def test_the_page_links_the_figure_and_names_the_command(tmp_path):
+    settings = {
+        "world": "atlas", "model": "m", "settings": ["closed-book", "dragin"], "tasks": ["recall"],
+        "questions": 4, "twins": 1, "seed": 0, "encoder": "", "sources": True,
+    }  # fmt: skip
+    rows = compare_table(RECORDS)
+    write_page(rows, settings, tmp_path / "docs/a.md", tmp_path / "results/a.svg")
+    text = (tmp_path / "docs/a.md").read_text()
+    assert "](../results/a.svg)" in text
+    assert "| dragin | real | 0.75" in text
+    assert "--settings closed-book,dragin" in command(settings)
+    assert command(settings).endswith("--sources")
+    with pytest.raises(InputError, match=r"ends in \.md"):
+        write_page(rows, settings, tmp_path / "a.txt")

@@ -1,7 +1,7 @@
 """Cascade: answer from memory when sure, search when not.
 
-    m, log p(m | q) = closed-book answer
-    sure = sigmoid(slope * log p(m | q) + offset)          # chance that m is right
+    m, l = closed-book answer, its mean log-probability per token
+    sure = sigmoid(slope * l + offset)                     # chance that m is right
     sure >= threshold:  m
     else:               search(q), read, answer
 
@@ -35,8 +35,8 @@ from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.core.nouns import Answer, Question
 
 FORMAT = "scrubjay-cascade-1"
-UNSURE = -20.0
-"""Log-probability that stands for an empty answer, and for one whose model gives none: it is
+UNSURE = -10.0
+"""Mean log-probability that stands for an empty answer, and for one whose model gives none: it is
 looked up."""
 
 
@@ -51,7 +51,7 @@ class Gate:
     trained_on: str = ""
 
     def sure(self, logprob: float) -> float:
-        """Chance that a closed-book answer of this total log-probability is right."""
+        """Chance that a closed-book answer of this mean log-probability is right."""
         return self.platt(max(logprob, UNSURE))
 
     def save(self, file: str | os.PathLike[str]) -> None:
@@ -129,14 +129,16 @@ class Cascade:
 
 
 async def recall(question: Question, session: Session) -> tuple[str, float]:
-    """The closed-book answer and its total log-probability."""
+    """The closed-book answer and its mean log-probability per token."""
     reply = await session.generate(
         prompt("answer", question=question.text, passages=(), thoughts=()),
         max_tokens=24,
         stop=("\n",),
     )
     text = reply.text.strip()
-    return text, sum(reply.logprobs) if text and reply.logprobs else UNSURE
+    if not text or not reply.logprobs:
+        return text, UNSURE
+    return text, sum(reply.logprobs) / len(reply.logprobs)
 
 
 def calibrate_threshold(

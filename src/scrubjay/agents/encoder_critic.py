@@ -12,7 +12,6 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,13 +157,6 @@ def evidence_rows(
     texts = list(dict.fromkeys(t for state, attempt in attempts for t in needed(state, attempt)))
     similar = from_vectors(dict(zip(texts, encoder.encode(texts))))
     return [evidence(state, attempt, similar) for state, attempt in attempts]
-
-
-def default_critic() -> EncoderCritic:
-    """The built-in critic: SmolLM2-135M's practice in random worlds (see its ``trained_on``)."""
-    file = resources.files("scrubjay.agents").joinpath("critics.json")
-    with resources.as_file(file) as path:
-        return EncoderCritic.load(path)
 
 
 def _encoder(name: str) -> Encoder:

@@ -133,10 +133,46 @@ def kind(signals: Signals) -> str:
 
 @cache
 def default_source_model() -> SourceModel:
-    """The built-in weights (see ``trained_on``)."""
+    """The built-in weights (see ``trained_on``); hand-set ones where none were shipped."""
     file = resources.files("scrubjay.agents").joinpath("provenance.json")
+    if not file.is_file():
+        return hand_set()
     with resources.as_file(file) as path:
         return SourceModel.load(path)
+
+
+def hand_set() -> SourceModel:
+    """A rule of thumb in the form of weights, never trained or calibrated; ``trained_on`` says so.
+
+    Memory is in it if the closed-book answer is the same, documents are if a sentence about what
+    was asked holds the answer.
+    """
+    memory, documents = NAMES.index("same"), NAMES.index("backed")
+
+    def regression(rows: dict[str, tuple[float, float, float]]) -> Softmax:
+        weights = [[0.0] * len(NAMES) for _ in rows]
+        for row, (m, d, _) in zip(weights, rows.values()):
+            row[memory], row[documents] = m, d
+        zero, one = (0.0,) * len(NAMES), (1.0,) * len(NAMES)
+        bias = tuple(b for _, _, b in rows.values())
+        return Softmax(tuple(rows), zero, one, tuple(map(tuple, weights)), bias)
+
+    read = regression(
+        {
+            "memory": (2.0, -4.0, 0.0),
+            "documents": (-2.0, 4.0, 0.0),
+            "both": (2.0, 4.0, -2.0),
+            "nowhere": (-2.0, -4.0, 2.0),
+        }
+    )
+    bare = regression({"memory": (1.0, 0.0, 0.0), "nowhere": (0.0, 0.0, 0.5)})
+    right = regression({"wrong": (0.0, 0.0, 1.0), "right": (0.5, 2.0, 0.0)})
+    heads = {
+        f"{method}/{kind}": Head(source, right)
+        for method in ("likelihood", "sampling")
+        for kind, source in (("read", read), ("bare", bare))
+    }
+    return SourceModel(heads, "nothing: weights set by hand, not calibrated")
 
 
 def _softmax(value: Any) -> Softmax:

@@ -26,6 +26,7 @@ from scrubjay.agents.reasoner import Attempt, PromptedReasoner, Reasoner
 from scrubjay.agents.search_state import SearchState
 from scrubjay.agents.session import Session
 from scrubjay.agents.types import QUESTIONS
+from scrubjay.core.errors import ScrubjayError
 from scrubjay.core.nouns import Answer, Question
 
 CRITIC_FILE = "SCRUBJAY_CRITIC"
@@ -96,16 +97,20 @@ async def search_on(
 
 
 def sim_rag() -> MultiRoundRAG:
-    """The registered agent: with the critic that ``$SCRUBJAY_CRITIC`` names, else the built-in one.
+    """The registered agent, with the critic that ``$SCRUBJAY_CRITIC`` names.
 
-    The built-in critic was trained on the embedded model's practice in random worlds; another model
-    deserves its own (``scrubjay train critic``).
+    A critic knows one model's practice: train it with ``scrubjay train critic``.
 
     Raises:
+        ScrubjayError: no critic is named.
         InputError: the file is not a critic.
     """
-    from scrubjay.agents.encoder_critic import EncoderCritic, default_critic
+    from scrubjay.agents.encoder_critic import EncoderCritic
 
     file = os.environ.get(CRITIC_FILE)
-    critic = EncoderCritic.load(file) if file else default_critic()
-    return MultiRoundRAG(rule=StopRule(critic))
+    if not file:
+        raise ScrubjayError(
+            f"sim-rag needs a critic: train one with 'scrubjay train critic --out critic.json' and "
+            f"name it in ${CRITIC_FILE}"
+        )
+    return MultiRoundRAG(rule=StopRule(EncoderCritic.load(file)))

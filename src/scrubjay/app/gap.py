@@ -35,6 +35,9 @@ def gap(
         typer.Option(help="Search with this encoder as well as by words, e.g. all-minilm-l6-v2."),
     ] = "",
     seed: Annotated[int, typer.Option(help="Fixes worlds, questions and samples.")] = 0,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="Say of every answer where it came from.")
+    ] = False,
     out: Annotated[Path, typer.Option(help="Run folder; the same command goes on with it.")] = Path(
         "runs/gap"
     ),
@@ -51,7 +54,8 @@ def gap(
     from scrubjay.app.show import bars, emit
     from scrubjay.evaluation.measure import Plan, measure
 
-    plan = Plan(world, model, _names(settings), _names(tasks), questions, twins, encoder, seed)
+    asked, kinds = _names(settings), _names(tasks)
+    plan = Plan(world, model, asked, kinds, questions, twins, encoder, seed, sources)
     with bars() as progress:
         result = measure(plan, out, progress)
     rows = [row.as_dict() for row in result.rows]

@@ -151,7 +151,7 @@ def cascade(
 
     from scrubjay.app.show import bars, emit, table
     from scrubjay.core.errors import InputError
-    from scrubjay.evaluation.cascade import CascadePlan, calibrate, judge_gate
+    from scrubjay.training.cascade import CascadePlan, calibrate, judge_gate
 
     if out.is_dir() or not out.absolute().parent.is_dir():
         raise InputError("is no place for a gate; name a file in a folder that exists", file=out)

@@ -4,6 +4,16 @@ One row per agent, task and kind of world, means over the questions:
 
     quality   f1, em; recall of the gold documents among all that were found
     cost      searches, model calls, tokens in and out, seconds of waiting
+    sources   share of answers whose source was named right (runs made with ``--sources``)
+
+The true source of an answer is known by construction, from what two sources could have given:
+
+    memory      the closed-book answer to the same question, in the same world, is right
+    documents   the agent had every gold document in front of it
+
+An agent's right answer comes from the one that holds, or from both; where neither holds, any answer
+comes from nowhere. A wrong answer although a source had the fact has no true source and isn't
+counted. Nothing of it looks at what the account of sources looked at.
 
 Seconds are as the agent saw them: agents that run at the same time share the machine.
 """
@@ -20,7 +30,9 @@ import numpy as np
 
 from scrubjay.core.errors import InputError
 from scrubjay.core.files import dump_json, write_atomic
-from scrubjay.evaluation.gap import Row
+from scrubjay.core.nouns import Source
+from scrubjay.core.trace import Read
+from scrubjay.evaluation.gap import CLOSED_BOOK, Row
 from scrubjay.evaluation.pairing import REAL
 from scrubjay.evaluation.runs import Record
 from scrubjay.evaluation.statistics import bootstrap_mean
@@ -44,10 +56,16 @@ class CompareRow(Row):
     tokens: float
     seconds: float
     n: int
+    sources: float | None = None
+    """Share of sources named right; ``None`` where none was named or the truth is not known."""
+    sourced: int = 0
+    """Answers behind ``sources``."""
 
 
 def compare_table(records: Iterable[Record], *, seed: int = 0) -> list[CompareRow]:
     """One row per setting, task and kind of world, of tasks that are scored by F1."""
+    records = list(records)
+    known = _known_closed_book(records)
     cells: defaultdict[tuple[str, str, str], list[Record]] = defaultdict(list)
     for r in records:
         if "f1" in r.scores:
@@ -61,6 +79,9 @@ def compare_table(records: Iterable[Record], *, seed: int = 0) -> list[CompareRo
         )
         found = [r.scores["recall"] for r in answers if "recall" in r.scores]
         spent = [r.spent for r in answers]
+        named = [
+            r.source == truth for r in answers if r.source and (truth := true_source(r, known))
+        ]
         rows.append(
             CompareRow(
                 setting,
@@ -75,9 +96,45 @@ def compare_table(records: Iterable[Record], *, seed: int = 0) -> list[CompareRo
                 float(np.mean([s.tokens for s in spent])),
                 float(np.mean([s.seconds for s in spent])),
                 len(answers),
+                float(np.mean(named)) if named else None,
+                len(named),
             )
         )
     return rows
+
+
+def true_source(record: Record, known: Mapping[tuple[str, str], bool]) -> str:
+    """Where the answer came from by construction; empty where that isn't known.
+
+    Args:
+        known: by (question, world), whether the closed-book answer is right.
+    """
+    memory = known.get((record.question, record.world))
+    if memory is None:
+        return ""
+    documents = had_gold(record)
+    if not memory and not documents:
+        return str(Source.NOWHERE)
+    if record.scores.get("em") != 1.0:
+        return ""
+    if memory and documents:
+        return str(Source.BOTH)
+    return str(Source.MEMORY if memory else Source.DOCUMENTS)
+
+
+def had_gold(record: Record) -> bool:
+    """Whether every gold document was found; an agent that only opens documents is given them."""
+    if "recall" in record.scores:
+        return record.scores["recall"] == 1.0
+    return any(isinstance(s, Read) and s.passages for s in record.trace)
+
+
+def _known_closed_book(records: Sequence[Record]) -> dict[tuple[str, str], bool]:
+    return {
+        (r.question, r.world): r.scores["em"] == 1.0
+        for r in records
+        if r.setting == CLOSED_BOOK and "em" in r.scores
+    }
 
 
 def compare_figure(rows: Sequence[CompareRow]) -> Mapping[str, Any]:

@@ -59,6 +59,8 @@ class Plan:
     encoder: str = ""
     """Empty: search by words (BM25) only."""
     seed: int = 0
+    sources: bool = False
+    """Say of every answer where it came from (costs some ten calls of the model each)."""
 
     def check(self) -> None:
         """Refuse what can't be run, before anything is built.
@@ -114,7 +116,10 @@ def run_settings(plan: Plan, real: World) -> dict[str, Any]:
     """Everything that decides the results: the plan, the facts and the wording of the prompts."""
     wording = "".join(prompt.text for prompt in list_prompts())
     digest = hashlib.sha256(wording.encode()).hexdigest()[:16]
-    return {**asdict(plan), "facts": real.hash, "prompts": digest}
+    settings = asdict(plan)
+    if not plan.sources:
+        del settings["sources"]  # so that runs from before there was this choice go on
+    return {**settings, "facts": real.hash, "prompts": digest}
 
 
 async def _run_all(
@@ -145,6 +150,7 @@ async def _run_all(
                     setting=agent.name,
                     world=key,
                     seed=plan.seed,
+                    sources=plan.sources,
                     progress=partial(progress, f"{agent.name}, {key}"),
                 )
     finally:

@@ -14,6 +14,7 @@ from dataclasses import asdict
 from hashlib import blake2b
 from typing import Any, TypeVar
 
+from scrubjay.agents.provenance import explain
 from scrubjay.agents.session import Session
 from scrubjay.agents.types import Agent
 from scrubjay.core.errors import BudgetExceeded
@@ -37,13 +38,15 @@ async def run_agent(
     world: str,
     chunk: int = 32,
     seed: int = 0,
+    sources: bool = False,
     progress: Progress | None = None,
 ) -> list[Record]:
     """Answer every question not answered yet; the records of all, in the questions' order.
 
     ``world`` is 'real' or 'twin-0', 'twin-1', …. ``make_session`` gives each question its session;
     the runner sets its ``seed``, the same in every world, so that sampling is mirrored too.
-    ``progress`` is called with (answered, all).
+    ``progress`` is called with (answered, all). ``sources``: say of every answer where it came from
+    (``agents.provenance``; what that asks of the model is not counted as the agent's cost).
 
     An agent that runs out of budget gives a partial answer, which is scored and noted.
 
@@ -70,7 +73,7 @@ async def run_agent(
             for question, session in zip(part, sessions):
                 session.seed = derive(seed, setting, question.id) % 2**31
             answers = await _together(
-                [_answer(agent, q, s, advance) for q, s in zip(part, sessions)]
+                [_answer(agent, q, s, advance, sources) for q, s in zip(part, sessions)]
             )
             run.add(
                 key,
@@ -109,7 +112,11 @@ async def _together(coroutines: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
 
 
 async def _answer(
-    agent: Agent, question: Question, session: Session, advance: Callable[[], None]
+    agent: Agent,
+    question: Question,
+    session: Session,
+    advance: Callable[[], None],
+    sources: bool = False,
 ) -> tuple[Answer, str]:
     """The agent's answer and, if it is only a partial one, why."""
     try:
@@ -117,6 +124,8 @@ async def _answer(
     except BudgetExceeded as error:
         session.note(f"stopped: {error}")
         answer, note = _partial(question, session), str(error)
+    if sources and session.model is not None and not question.goal:
+        answer = (await explain(question, answer, session)).answer
     advance()
     return answer, note
 

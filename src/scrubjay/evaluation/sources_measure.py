@@ -31,8 +31,8 @@ ENOUGH = 0.8
 
 
 def in_test(question: Question) -> bool:
-    """Whether the question's subject belongs to the test: half of them do, in every world."""
-    return derive(0, "sources", question.query[0][0]) % 2 == 1
+    """Whether the question's first page belongs to the test: half of them do, in every world."""
+    return derive(0, "sources", question.gold[0]) % 2 == 1
 
 
 def predicted(row: SourceRow, weights: SourceModel) -> tuple[str, float, float]:

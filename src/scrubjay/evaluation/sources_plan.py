@@ -71,8 +71,8 @@ async def collect(plan: SourcesPlan, folder: Path, progress: Progress) -> list[S
         )
         if not half.known:
             raise InputError(
-                f"{plan.model} knows no fact of {plan.world} well enough to build cases of; ask more "
-                "questions, or take another world"
+                f"{plan.model} knows no fact of {plan.world} well enough to build cases of; "
+                "ask more questions, or take another world"
             )
         cases = test_cases(world, half, plan.each) if wanted else practice_cases(world, half, plan)
         file = folder / f"{plan.part}-{plan.method or 'default'}.jsonl"
