@@ -159,7 +159,7 @@ def test_study_table_has_a_row_per_paper() -> None:
     assert len(rows) == 72
     assert all(set(r) >= {"paper", "slug", "verdict", "scale", "seconds"} for r in rows)
     verdicts = {r["slug"]: r["verdict"] for r in rows}
-    assert verdicts["dragin"] == "planned"
+    assert verdicts["spar"] == "planned"
     assert verdicts["synthworlds"] != "planned"
 
 
