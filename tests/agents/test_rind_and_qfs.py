@@ -128,6 +128,18 @@ def test_released_qfs_leaves_out_stop_words_and_flagged_words():
     assert [w.text for w in got] == [best[0]]
 
 
+def test_a_flagged_word_that_grew_out_of_the_context_is_still_found():
+    """The draft goes on inside a word: "Tor" + "vik" is one word of both together."""
+    a = causal(3, 3, seed=4)
+    d = Draft("q", (), ("vik", " is", " old"), context=(" What", " town", " Tor"), attention=a)
+    assert d.words[0].text == "vik"
+    for mode in ("paper", "released"):
+        query = QFS(9, mode).form(d, Flag((0, 10), (0,), 0))
+        assert set(query.split()) <= {"What", "town"}
+    nothing = QFS(9, "released").form(d, Flag((0, 10)))
+    assert nothing == "q"
+
+
 def test_other_triggers():
     d = draft()
     assert EntropyOnly(1.9).find(d, Random(0)).words == (1,)

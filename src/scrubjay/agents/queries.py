@@ -103,7 +103,7 @@ class QFS:
 
     def form(self, draft: Draft, flag: Flag) -> str:
         attention = seen(draft.attention)
-        if flag.token is None:
+        if flag.token is None or not flag.words:
             return FullContext().form(draft, flag)
         pieces = [*draft.context, *draft.pieces]
         words, first = merge_subwords(pieces), len(draft.context)
@@ -112,8 +112,8 @@ class QFS:
             found = qfs(attention[flag.token, :column], words, self.top_n)
         else:
             content, _ = content_words("".join(pieces), words)
-            tokens = {draft.words[i].first + first for i in flag.words}
-            flagged = [i for i, w in enumerate(words) if w.first in tokens]
+            tokens = [draft.words[i].first + first for i in flag.words]
+            flagged = [i for i, w in enumerate(words) if any(w.first <= t < w.last for t in tokens)]
             found = qfs_released(attention, first, words, content, flagged, self.top_n)
         return _joined(w.text for w in found)
 
