@@ -21,6 +21,7 @@ from scrubjay.app import (
     prompts,
     report,
     review,
+    sources,
     study,
     train,
     tree,
@@ -47,6 +48,7 @@ app.add_typer(world.app, name="world")
 app.add_typer(study.app, name="study")
 app.add_typer(tree.app, name="tree")
 app.add_typer(train.app, name="train")
+app.add_typer(sources.app, name="sources")
 
 
 def _version(asked: bool) -> None:
