@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING
 from scrubjay.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from scrubjay.agents.adapt_retrieve_revise import AdaptRetrieveRevise, DraftOnly
     from scrubjay.agents.baselines import MostFrequentAnswer, Oracle, RandomOfType
     from scrubjay.agents.closed_book import ClosedBook
     from scrubjay.agents.critics import Critic, LogProbCritic, OracleCritic, SelfCritic
     from scrubjay.agents.dynamic_rag import DynamicRAG
     from scrubjay.agents.encoder_critic import EncoderCritic
+    from scrubjay.agents.graph_baselines import (
+        FlatFacts,
+        GraphOracle,
+        GreedyGraphWalk,
+        RandomGraphWalk,
+    )
     from scrubjay.agents.hierarchy import HierarchyNavigator
     from scrubjay.agents.ircot import IRCoT
+    from scrubjay.agents.knowledge_solver import KnowledgeSolver
     from scrubjay.agents.navigate import LinkNavigator
     from scrubjay.agents.one_step_rag import OneStepRAG
     from scrubjay.agents.reading import ReadingComprehension
@@ -33,16 +41,22 @@ __getattr__ = lazy(
     __name__,
     {
         "AGENTS": "registry",
+        "AdaptRetrieveRevise": "adapt_retrieve_revise",
+        "DraftOnly": "adapt_retrieve_revise",
         "Agent": "types",
         "Budget": "session",
         "ClosedBook": "closed_book",
         "Critic": "critics",
         "DynamicRAG": "dynamic_rag",
         "EncoderCritic": "encoder_critic",
+        "FlatFacts": "graph_baselines",
         "FlatSearch": "tree_baselines",
+        "GraphOracle": "graph_baselines",
+        "GreedyGraphWalk": "graph_baselines",
         "GreedyWalker": "walkers",
         "HierarchyNavigator": "hierarchy",
         "IRCoT": "ircot",
+        "KnowledgeSolver": "knowledge_solver",
         "KnownPath": "tree_baselines",
         "LinkNavigator": "navigate",
         "LogProbCritic": "critics",
@@ -53,6 +67,7 @@ __getattr__ = lazy(
         "OracleCritic": "critics",
         "PromptedReasoner": "reasoner",
         "RandomDescent": "tree_baselines",
+        "RandomGraphWalk": "graph_baselines",
         "RandomOfType": "baselines",
         "RandomWalker": "walkers",
         "ReadingComprehension": "reading",
@@ -71,16 +86,22 @@ __getattr__ = lazy(
 )
 __all__ = [
     "AGENTS",
+    "AdaptRetrieveRevise",
     "Agent",
     "Budget",
     "ClosedBook",
     "Critic",
+    "DraftOnly",
     "DynamicRAG",
     "EncoderCritic",
+    "FlatFacts",
     "FlatSearch",
+    "GraphOracle",
+    "GreedyGraphWalk",
     "GreedyWalker",
     "HierarchyNavigator",
     "IRCoT",
+    "KnowledgeSolver",
     "KnownPath",
     "LinkNavigator",
     "LogProbCritic",
@@ -91,6 +112,7 @@ __all__ = [
     "OracleCritic",
     "PromptedReasoner",
     "RandomDescent",
+    "RandomGraphWalk",
     "RandomOfType",
     "RandomWalker",
     "ReadingComprehension",

@@ -12,7 +12,7 @@ Source: Adapt-Retrieve-Revise (paper 56), step "revise"; the two without writing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from scrubjay.agents.evidence import shared_words
@@ -64,12 +64,11 @@ class ChoosingReviser:
     async def revise(
         self, question: Question, draft: str, evidence: Sequence[Passage], session: Session
     ) -> Revision:
-        titles = [one_line(p.title) or p.id for p in evidence]
         if not evidence:
             return Revision(draft)
-        asked = prompt(
-            "arr_choose", question=question.text, draft=one_line(draft), passages=evidence
-        )
+        titles = distinct([one_line(p.title) or p.id for p in evidence])
+        shown = [replace(p, title=title) for p, title in zip(evidence, titles)]
+        asked = prompt("arr_choose", question=question.text, draft=one_line(draft), passages=shown)
         choice = await session.choose(asked, titles, reading=evidence)
         best = evidence[choice.index]
         return Revision(f"{best.title}: {best.text}".removeprefix(": "), (best.id,))
@@ -87,3 +86,19 @@ class CopyBest:
         said = draft or question.text
         best = max(evidence, key=lambda p: shared_words(said, f"{p.title} {p.text}"))
         return Revision(f"{best.title}: {best.text}".removeprefix(": "), (best.id,))
+
+
+def distinct(titles: Sequence[str]) -> list[str]:
+    """Titles that can be told apart: one that came before gets its number.
+
+    >>> distinct(["Keys", "Pets", "Keys"])
+    ['Keys', 'Pets', 'Keys (2)']
+    """
+    found: list[str] = []
+    for title in titles:
+        number, name = 1, title
+        while name in found:
+            number += 1
+            name = f"{title} ({number})"
+        found.append(name)
+    return found

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from scrubjay.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from scrubjay.training.adapt import Adaptation, adapt_model
     from scrubjay.training.critic import Trained, train_critic
     from scrubjay.training.grpo import GRPO, Task, Update, train_grpo
     from scrubjay.training.practice import (
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "GRPO",
+    "Adaptation",
     "Example",
     "Practice",
     "PracticeRow",
@@ -28,6 +30,7 @@ __all__ = [
     "Task",
     "Trained",
     "Update",
+    "adapt_model",
     "balance_by_group",
     "practice_worlds",
     "practise_worlds",
@@ -40,6 +43,8 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Adaptation": "adapt",
+    "adapt_model": "adapt",
     "Example": "pretrain",
     "Schedule": "pretrain",
     "train_causal": "pretrain",

@@ -13,12 +13,14 @@ to follow instructions, so ask an adapted model for continuations.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scrubjay.core.errors import InputError
+from scrubjay.core.errors import InputError, ModelError
 from scrubjay.core.files import dump_json, folder_atomic, write_atomic
 from scrubjay.core.randomness import stream
 from scrubjay.models.tiny import settings_hash
@@ -70,7 +72,10 @@ def continue_training(
 
     Raises:
         InputError: there is no text.
+        ModelError: the model is not built as those that this trains (a Llama or its like).
     """
+    if not (hasattr(model, "model") and hasattr(model, "lm_head")):
+        raise ModelError(f"a {model.config.model_type} model can't be trained here; take a Llama")
     pieces = windows(tokenizer, texts, how.length)
     if not pieces:
         raise InputError("there is no text to train on")
@@ -78,7 +83,8 @@ def continue_training(
 
     def batch(step: int) -> list[Example]:
         at = range(step * how.batch, (step + 1) * how.batch)
-        return [_learn(pieces[_order(len(pieces), how.seed, i)]) for i in at]
+        chosen = [pieces[_turn(len(pieces), how.seed, i)] for i in at]
+        return [Example(ids, [True] * len(ids)) for ids in chosen]
 
     schedule = how.schedule(len(pieces))
     every = max(1, min(100, schedule.steps // 4))
@@ -97,20 +103,19 @@ def adapt_model(
 ) -> Path:
     """Continue the model that ``base`` names (see ``load_weights``) on ``texts`` into ``out``.
 
-    A run that was killed goes on from ``out``'s sibling ``<out>.training``, which is removed in the
-    end. ``look`` is called with (steps done, all steps, loss).
+    A run that was killed goes on from a folder beside ``out`` that is named for base, texts and
+    settings, and removed in the end. ``look`` is called with (steps done, all steps, loss).
 
     Raises:
-        InputError: there is no text, ``out`` holds something else, or what a killed run left there
-            was about other text or settings.
-        ModelError: the base can't be loaded.
+        InputError: there is no text, or ``out`` holds something else.
+        ModelError: the base can't be loaded, or is built in a way that can't be trained here.
         DiskError: the folder can't be written.
     """
     from scrubjay.models.weights import load_weights
 
     if not any(t.strip() for t in texts):
         raise InputError("there is no text to train on")
-    if out.exists() and any(out.iterdir()) and not (out / CARD).exists():
+    if out.exists() and not (out / CARD).exists() and (out.is_file() or any(out.iterdir())):
         raise InputError("holds something that is not an adapted model; choose another", file=out)
     settings = _settings(base, texts, how)
     scratch = out.with_name(f"{out.name}.training-{settings_hash(settings)[:12]}")
@@ -130,7 +135,7 @@ def adapt_model(
         weights.tokenizer.save_pretrained(part)
         card = {**settings, "steps": steps, "first": losses[0], "last": losses[-1]}
         write_atomic(part / CARD, dump_json(card, indent=1))
-    _remove(scratch)
+    shutil.rmtree(scratch, ignore_errors=True)
     return out
 
 
@@ -145,38 +150,19 @@ def windows(tokenizer: Any, texts: Sequence[str], length: int) -> list[list[int]
     return [piece for piece in found if len(piece) > 1]
 
 
-def _order(count: int, seed: int, number: int) -> int:
-    """The text that comes ``number``-th: every epoch is a fresh shuffle of all of them."""
+def _turn(count: int, seed: int, number: int) -> int:
+    """The window that comes ``number``-th: every epoch is a fresh shuffle of all of them."""
     epoch, place = divmod(number, count)
     return _shuffled(count, seed, epoch)[place]
 
 
-def _shuffled(count: int, seed: int, epoch: int) -> list[int]:
-    key = (count, seed, epoch)
-    if key not in _KEPT:
-        _KEPT.clear()
-        order = list(range(count))
-        stream(seed, "adapt", epoch).shuffle(order)
-        _KEPT[key] = order
-    return _KEPT[key]
-
-
-_KEPT: dict[tuple[int, int, int], list[int]] = {}
-"""The order of the epoch under way."""
-
-
-def _learn(ids: Sequence[int]) -> Example:
-    return Example(ids, [True] * len(ids))
+@lru_cache(maxsize=2)
+def _shuffled(count: int, seed: int, epoch: int) -> tuple[int, ...]:
+    order = list(range(count))
+    stream(seed, "adapt", epoch).shuffle(order)
+    return tuple(order)
 
 
 def _settings(base: str, texts: Sequence[str], how: Adaptation) -> dict[str, Any]:
     digest = settings_hash({"texts": list(texts)})
-    return {"base": base, "texts": digest, "count": len(texts)} | {
-        f: getattr(how, f) for f in Adaptation.__dataclass_fields__
-    }
-
-
-def _remove(folder: Path) -> None:
-    import shutil
-
-    shutil.rmtree(folder, ignore_errors=True)
+    return {"base": base, "texts": digest, "count": len(texts), **asdict(how)}
