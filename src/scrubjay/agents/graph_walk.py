@@ -3,19 +3,20 @@
     walk = Walk(graph, head);  walk.ahead()  ->  edges to nodes not visited yet
     walk.go(edge, session);    walk.back(session)      # both are moves, both are in the trace
 
+    await wander(walk, question, session, pick)        # pick: (walk, edges, may it stop)
+
 What every walker shares, with a model or without. A walk never repeats a node, so it ends; the path
 holds real edges only, since only an edge of the graph can be gone along.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from scrubjay.agents.session import Session
 from scrubjay.core.files import dump_json
 from scrubjay.core.nouns import Answer, Passage, Question
-from scrubjay.core.trace import Cost, Moved
 from scrubjay.models.prompting.untrusted import one_line
 from scrubjay.retrieval.overlap import word_scores
 from scrubjay.worlds.knowledge import Edge, KnowledgeGraph
@@ -58,11 +59,11 @@ class Walk:
 
         Raises:
             ValueError: it starts elsewhere.
+            BudgetExceeded: no move is left.
         """
         if edge.origin != self.here:
             raise ValueError(f"{edge} does not start at {self.here!r}")
-        moved = Moved("click", node_id(edge.origin), node_id(edge.target), cost=Cost(moves=1))
-        session.trace.add(moved)
+        session.move("click", node_id(edge.origin), node_id(edge.target))
         self.path.append(edge)
         self.seen.add(edge.target)
 
@@ -70,9 +71,9 @@ class Walk:
         """To the node before; False at the head. The node left stays visited."""
         if not self.path:
             return False
-        edge = self.path.pop()
-        moved = Moved("back", node_id(edge.target), node_id(edge.origin), cost=Cost(moves=1))
-        session.trace.add(moved)
+        edge = self.path[-1]
+        session.move("back", node_id(edge.target), node_id(edge.origin))
+        self.path.pop()
         return True
 
     def description(self, edge: Edge | None = None) -> str:
@@ -87,6 +88,45 @@ class Walk:
     def facts(self) -> list[Passage]:
         """The facts gone along, as passages to read and to cite."""
         return [as_passage(self.graph, e) for e in self.path]
+
+
+Pick = Callable[[Walk, Sequence[Edge], bool], Awaitable[Edge | None]]
+"""(walk, edges ahead, may it stop here) → the edge to take; None: arrived."""
+
+
+async def wander(
+    walk: Walk,
+    question: Question,
+    session: Session,
+    pick: Pick,
+    *,
+    named: Container[Value],
+    goals: Container[Value] | None = None,
+    hops: int = 5,
+    most: int = 30,
+) -> Walk:
+    """Go where ``pick`` says, up to ``hops`` moves; a step back counts as one.
+
+    With ``goals`` the walk ends on the first of them and nowhere else; without, it may end on any
+    node that the question doesn't name (``named``).
+
+    Raises:
+        BudgetExceeded: no move is left.
+    """
+    for _ in range(hops):
+        edges = walk.ahead(question.text, most)
+        if not edges:
+            # Nothing new lies ahead: that is arriving, unless a goal is still to be found.
+            if goals is None or not walk.back(session):
+                break
+            continue
+        edge = await pick(walk, edges, goals is None and walk.here not in named)
+        if edge is None:
+            break
+        walk.go(edge, session)
+        if goals is not None and edge.target in goals:
+            break
+    return walk
 
 
 def as_passage(graph: KnowledgeGraph, edge: Edge) -> Passage:

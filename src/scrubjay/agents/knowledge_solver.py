@@ -33,7 +33,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from scrubjay.agents.graph_walk import Candidates, Walk, arrived, as_passage, heads
+from scrubjay.agents.graph_walk import Candidates, Walk, arrived, as_passage, heads, wander
 from scrubjay.agents.session import Session
 from scrubjay.agents.types import QUESTIONS, Need
 from scrubjay.agents.writing import prompt, write_answer
@@ -72,8 +72,13 @@ class KnowledgeSolver:
     tasks: ClassVar[frozenset[str]] = QUESTIONS
     needs: ClassVar[frozenset[Need]] = frozenset({"model"})
 
+    _graph: KnowledgeGraph = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_graph", self.graph or KnowledgeGraph.of(self.world))
+
     async def answer(self, question: Question, session: Session) -> Answer:
-        graph = self.graph or KnowledgeGraph.of(self.world)
+        graph = self._graph
         linked = heads(graph, question)
         goals = tuple(self.candidates.get(question.id, ()))
         session.note("linked: " + "; ".join(graph.name(e) for e in linked))
@@ -102,27 +107,16 @@ class KnowledgeSolver:
         named: set[str],
         session: Session,
     ) -> Walk:
-        for _ in range(self.hops):
-            edges = walk.ahead(question.text, self.most)
-            if not edges:
-                # Nothing new lies ahead: that is arriving, unless a candidate is still to be found.
-                if not goals or not walk.back(session):
-                    break
-                continue
-            can_stop = bool(walk.path) and walk.here not in named
-            can_stop = can_stop and (not goals or not self.shown)
-            step = (
-                self._by_question(walk, edges, question, goals, can_stop, session)
-                if self.weigh == "question"
-                else self._by_choice(walk, edges, question, goals, can_stop, session)
-            )
-            edge = await step
-            if edge is None:
-                break
-            walk.go(edge, session)
-            if self.shown and edge.target in goals:
-                break
-        return walk
+        weigh = self._by_question if self.weigh == "question" else self._by_choice
+
+        async def pick(walk: Walk, edges: Sequence[Edge], can_stop: bool) -> Edge | None:
+            return await weigh(walk, edges, question, goals, can_stop, session)
+
+        shown = goals if goals and self.shown else None
+        return await wander(
+            walk, question, session, pick,
+            named=named, goals=shown, hops=self.hops, most=self.most,
+        )  # fmt: skip
 
     async def _by_question(
         self,

@@ -40,6 +40,11 @@ AGENTS = Registry(
     inforage="scrubjay.agents.tags:inforage",
     zerosearch="scrubjay.agents.tags:zerosearch",
     sim_rag="scrubjay.agents.sim_rag:sim_rag",
+    knowledge_solver="scrubjay.agents.knowledge_solver:KnowledgeSolver",
+    random_graph_walk="scrubjay.agents.graph_baselines:RandomGraphWalk",
+    greedy_graph_walk="scrubjay.agents.graph_baselines:GreedyGraphWalk",
+    graph_oracle="scrubjay.agents.graph_baselines:GraphOracle",
+    flat_facts="scrubjay.agents.graph_baselines:FlatFacts",
 )
 
 

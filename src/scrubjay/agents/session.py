@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from scrubjay.core.errors import BudgetExceeded, ScrubjayError
 from scrubjay.core.nouns import Hit, Passage
@@ -236,6 +237,15 @@ class Session:
         seen = walk.back()
         self._add(Moved("back", origin, seen.page, not seen.error, cost=Cost(moves=1)))
         return seen
+
+    def move(self, action: Literal["click", "back"], origin: str, target: str) -> None:
+        """Record a step between nodes (ids) of a graph that the agent walks by itself.
+
+        Raises:
+            BudgetExceeded: when moves or seconds are used up.
+        """
+        self._check("moves", "seconds")
+        self._add(Moved(action, origin, target, cost=Cost(moves=1)))
 
     def note(self, text: str) -> None:
         """Leave a remark in the trace."""
