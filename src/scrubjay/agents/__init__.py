@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scrubjay.agents.hierarchy import HierarchyNavigator
     from scrubjay.agents.ircot import IRCoT
     from scrubjay.agents.knowledge_solver import KnowledgeSolver
+    from scrubjay.agents.multilingual import MultilingualRAG
     from scrubjay.agents.navigate import LinkNavigator
     from scrubjay.agents.one_step_rag import OneStepRAG
     from scrubjay.agents.reading import ReadingComprehension
@@ -62,6 +63,7 @@ __getattr__ = lazy(
         "LogProbCritic": "critics",
         "MostFrequentAnswer": "baselines",
         "MultiRoundRAG": "sim_rag",
+        "MultilingualRAG": "multilingual",
         "OneStepRAG": "one_step_rag",
         "Oracle": "baselines",
         "OracleCritic": "critics",
@@ -107,6 +109,7 @@ __all__ = [
     "LogProbCritic",
     "MostFrequentAnswer",
     "MultiRoundRAG",
+    "MultilingualRAG",
     "OneStepRAG",
     "Oracle",
     "OracleCritic",

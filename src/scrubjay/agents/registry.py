@@ -19,6 +19,7 @@ AGENTS = Registry(
     one_step_rag="scrubjay.agents.one_step_rag:OneStepRAG",
     focused_rag="scrubjay.agents.focused_rag:FocusedRAG",
     adapt_retrieve_revise="scrubjay.agents.adapt_retrieve_revise:adapt_retrieve_revise",
+    multilingual_rag="scrubjay.agents.multilingual:multilingual_rag",
     ircot="scrubjay.agents.ircot:IRCoT",
     dragin="scrubjay.agents.dynamic_rag:dragin",
     flare="scrubjay.agents.dynamic_rag:flare",
