@@ -78,8 +78,9 @@ class Walker:
     async def score(self, prompt: Prompt, continuations: Sequence[str]) -> list[Scored]:
         text = as_text(prompt)
         self.asked.append(text)
-        thing = text.rsplit("Thing: ", 1)[1].split("\n")[0]
-        return [Scored(c, (self.fits.get(thing, -50.0),)) for c in continuations]
+        back = "Thing: " in text.rsplit("\n\n", 1)[1].split("Question:")[0]
+        thing = text.rsplit("Thing: ", 1)[1].split("\n")[0] if back else ""
+        return [Scored(c, (self.fits.get(thing or c.strip(), -50.0),)) for c in continuations]
 
     def count_tokens(self, text: str) -> int:
         return len(text.split())
@@ -147,6 +148,9 @@ def test_it_walks_where_the_question_fits() -> None:
     assert answer.citations == ("b1|author|p1", "p1|birthplace|c1")
     assert answer.confidence == pytest.approx(1.0, abs=0.02)
     assert answer.trace.cost.moves == 2
+    both = Walker(fits=model.fits)
+    assert run(KnowledgeSolver(WORLD, weigh="both"), both).path == answer.path
+    assert len(both.asked) > 2 * len(model.asked)
     assert all("Ora Venn" not in asked for asked in model.asked)  # nodes between aren't named
 
 

@@ -17,6 +17,7 @@ from scrubjay.app import (
     chat,
     compare,
     gap,
+    graph,
     index,
     prompts,
     report,
@@ -47,6 +48,7 @@ app.add_typer(index.app, name="index")
 app.add_typer(world.app, name="world")
 app.add_typer(study.app, name="study")
 app.add_typer(tree.app, name="tree")
+app.add_typer(graph.app, name="graph")
 app.add_typer(train.app, name="train")
 app.add_typer(sources.app, name="sources")
 

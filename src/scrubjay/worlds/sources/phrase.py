@@ -8,6 +8,7 @@ phrasings is always better (``triples.read_triples``).
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from scrubjay.worlds.universe import NUMBER, TIME, Relation
 
@@ -30,9 +31,18 @@ def words(label: str) -> str:
 
 
 def derive_relation(
-    id: str, label: str, domain: str, range: str, *, functional: bool = False, inverse: str = ""
+    id: str,
+    label: str,
+    domain: str,
+    range: str,
+    *,
+    functional: bool = False,
+    inverse: str = "",
+    form: Literal["noun", "verb"] | None = None,
 ) -> Relation:
     """A relation with phrasings, question and descriptions made from its label.
+
+    ``form`` says what the label is, where that is known; else its words decide.
 
     >>> derive_relation("p36", "capital", "country", "city", functional=True).question
     'What is the capital of [S]?'
@@ -41,7 +51,9 @@ def derive_relation(
     """
     text = words(label) or words(id) or "relation"
     first, last = text.split()[0], text.split()[-1]
-    if range == TIME and re.fullmatch(r"\w+ed", text):
+    if form is not None:
+        said = _verb(text) if form == "verb" else _noun(text, functional)
+    elif range == TIME and re.fullmatch(r"\w+ed", text):
         said = _verb(f"was {text} in")
         said = (said[0], f"When was [S] {text}?", f"the time when [S] was {text}", said[3])
     elif first in VERBS:
