@@ -18,8 +18,8 @@
 
   A model too small to plan can still tell whether a thing fits a question, and whether it leaves
   anything of it out. If a relation leads to several nodes, they are chosen among as above.
-- ``"both"``, the same times P(question | d): better in the middle of long ways, about eight times
-  the tokens. (P(question | d) alone walks on and on: a longer thing explains any question.)
+- ``"both"``, the best three of these by P(d | question) · P(question | d): leaves less out on long
+  ways. (P(question | d) alone walks on and on: a longer thing explains any question.)
 
 Source: Knowledge Solver (paper 53), zero-shot, section 3.2 of our sheet; its wording was not seen.
 Ours: options are scored, never parsed, so no invented node can enter the path; "arrived" (the
@@ -49,6 +49,8 @@ from scrubjay.worlds.world import World
 ARRIVED = "Arrived at"
 LISTS = 2
 """Earlier lists of facts that stay in the dialogue."""
+FINALISTS = 3
+"""Things that are weighed both ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class KnowledgeSolver:
 
     world: World
     candidates: Candidates = field(default_factory=dict)
-    weigh: Literal["thing", "both", "choose"] = "thing"
+    weigh: Literal["thing", "both", "choose"] = "both"
     start: Literal["all", "random"] = "all"
     shown: bool = True
     """Whether candidates are told while walking; if not, only the answer must be one of them."""
@@ -143,12 +145,19 @@ class KnowledgeSolver:
             prompt("graph_thing", question=asked), [f" {t}\n" for t in things]
         )
         logps = [s.total for s in scored]
+        ranked = sorted(range(len(logps)), key=lambda i: -logps[i])
         if self.weigh == "both":
+            ranked = ranked[:FINALISTS]
             back = await asyncio.gather(
-                *(session.score(prompt("graph_question", thing=t), [f" {asked}"]) for t in things)
+                *(
+                    session.score(prompt("graph_question", thing=things[i]), [f" {asked}"])
+                    for i in ranked
+                )
             )
-            logps = [a + s[0].total for a, s in zip(logps, back)]
-        best = max(range(len(logps)), key=logps.__getitem__)
+            for i, said in zip(ranked, back):
+                logps[i] += said[0].total
+            logps = [logps[i] if i in ranked else -math.inf for i in range(len(logps))]
+        best = max(ranked, key=logps.__getitem__)
         walk.logp += logps[best] - _log_sum(logps)
         if best == len(groups):
             return None
