@@ -13,6 +13,7 @@ from tests.agents.scripted import Scripted
 from scrubjay.agents import MultilingualRAG, Session, make_agent
 from scrubjay.agents.multilingual import ByGlossary, ByModel
 from scrubjay.agents.plain_words import plain, plain_words
+from scrubjay.agents.quoting import candidates, quote
 from scrubjay.agents.support import evidence, stated, supported, tokens
 from scrubjay.core import Generated, Hit, InputError, Noted, Passage, Question, Source
 from scrubjay.retrieval.glossary import Glossary
@@ -116,6 +117,22 @@ def test_a_language_detector_of_ones_own() -> None:
 
     agent = MultilingualRAG(NAMES, detect=lambda text: Detected("de", 1.0), route="translate")
     assert ask(agent, "Brandadorien", "Coul")[1].asked == ["Brandador"]
+
+
+def test_quoting_needs_no_model() -> None:
+    agent = MultilingualRAG(NAMES, writer="quote", k=1)
+    answer = asyncio.run(agent.answer(GERMAN, Session(None, Exact())))
+    assert (answer.text, answer.citations) == ("Kuhl", ("b",))
+    assert answer.trace.cost.calls == 0
+    known = Glossary({"de": {"Kell Frank": "Kell franc"}})
+    told = "The Kell franc is the money of Saint Ems and Vorland, of 9,269 people in Bad Homburg."
+    found = list(candidates(told, known))
+    assert found == ["Kell franc", "Saint Ems and Vorland", "9,269", "Bad Homburg"]
+    assert quote("What money has Bad Homburg?", [Passage("p", told)], known) == "Kell franc"
+    assert quote("money", [], known) == ""
+    flat = Passage("p", "Vorland is a country. Coul lies in Vorland.", "Vorland")
+    assert quote("country: Vorland?", [flat], known) == "Coul"  # the first sentence adds nothing
+    assert quote("Where is Vorland?", [Passage("p", "Vorland is a country.")], known) == ""
 
 
 def test_support_by_hand() -> None:

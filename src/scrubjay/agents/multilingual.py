@@ -3,13 +3,14 @@
     L   = language of the question            (unsure: treated as the best guess, and as unknown)
     q'  = the question in the index's language, by glossary or by the model
     Ev  = search(q'), or search(q) and search(q') fused by reciprocal rank
-    gate:   no passage holds enough words of q'           -> "not found", said in L
+    gate:   no sentence holds enough words of q'           -> "not found", said in L
     answer  in the index's language from (q', Ev);  guard: a name or number not in Ev -> "not found"
     localise: names as L has them;  plain words, if wanted
 
 A small model reads one language well, so it is asked in that of the documents, and only names cross
 back. A model that writes many languages answers in L at once (``writer="model"``); the guard then
-compares names in the documents' language, since words of two languages never match.
+compares names in the documents' language, since words of two languages never match. Without any
+model (``writer="quote"``) the answer is a name out of the sentence that bears most on q'.
 
 Source: multilingual RAG (paper 9), sections 3.1 to 3.3 of our sheet. Not here: speech, caching.
 """
@@ -22,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from scrubjay.agents.plain_words import plain_words
+from scrubjay.agents.quoting import quote
 from scrubjay.agents.session import Session
 from scrubjay.agents.support import evidence, supported
 from scrubjay.agents.types import QUESTIONS
@@ -84,9 +86,9 @@ class MultilingualRAG:
     """Below this confidence in the language both routes are taken, whatever ``route`` says."""
     k: int = 3
     least: float | Mapping[str, float] = 0.0
-    """Share of the query's words that a passage must hold, for all languages or for each."""
+    """Share of the query's words that a sentence must hold, for all languages or for each."""
     guard: bool = True
-    writer: Literal["glossary", "model"] = "glossary"
+    writer: Literal["glossary", "model", "quote"] = "glossary"
     plain: bool = False
     name: str = "multilingual-rag"
     tasks = QUESTIONS
@@ -139,6 +141,8 @@ class MultilingualRAG:
         passages: list[Passage],
         session: Session,
     ) -> str:
+        if self.writer == "quote":
+            return quote(asked.text, passages, self.glossary)
         if self.writer == "glossary" or language is None:
             return (await write_answer(asked, session, passages)).text
         reply = await session.generate(
@@ -151,7 +155,7 @@ class MultilingualRAG:
 
     def _back(self, reply: str, code: str) -> str:
         """The reply with names as the documents have them."""
-        if self.writer == "glossary":
+        if self.writer != "model":
             return reply
         return self.glossary.translate(reply, code, words=False)
 

@@ -2,7 +2,8 @@
 
     stated(answer)             its numbers and capitalised words; where it has none, all its words
     supported(answer, read)    every one of them occurs in one of the passages
-    evidence(query, read)      largest share of the query's words that one passage holds
+    evidence(query, read)      largest share of the query's words that one sentence holds,
+                               its title counted in
 
 A cheap guard without a model: it catches what was made up, not what was read wrong. Digits of all
 scripts and thousands separators are equal, and so are letters with and without accents.
@@ -17,6 +18,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+from scrubjay.agents.focused_rag import sentences
 from scrubjay.core.nouns import Passage
 
 _TOKEN = re.compile(r"\d+(?:[.,'’ \u00a0\u202f]\d{3})*(?:[.,]\d+)?|[^\W\d_]+")
@@ -47,7 +49,8 @@ def supported(text: str, passages: Iterable[Passage]) -> bool:
 def evidence(query: str, passages: Sequence[Passage]) -> float:
     """Between 0 and 1; an empty query has no evidence."""
     asked = set(tokens(query))
-    held = [len(asked & set(tokens(f"{p.title} {p.text}"))) for p in passages]
+    read = [f"{p.title} {sentence}" for p in passages for sentence in sentences(p.text)]
+    held = [len(asked & set(tokens(text))) for text in read]
     return max(held, default=0) / len(asked) if asked else 0.0
 
 

@@ -103,6 +103,12 @@ class Glossary:
         ]
         return _tidy("".join(told))
 
+    def find(self, text: str) -> tuple[list[str], list[str]]:
+        """The documents' names in a text of theirs, and the text between them."""
+        pieces = self._own.split(text)
+        told = [(piece, known) for piece, known in zip(pieces.told, pieces.is_name)]
+        return [p for p, known in told if known], [p for p, known in told if not known]
+
     def localise(self, text: str, language: str) -> str:
         """The text with the documents' names replaced by those of ``language``."""
         back = self._back.get(language)
@@ -117,6 +123,10 @@ class Glossary:
     @cached_property
     def _there(self) -> dict[str, _Names]:
         return {code: _Names(names) for code, names in self.names.items()}
+
+    @cached_property
+    def _own(self) -> _Names:
+        return _Names({name: name for names in self.names.values() for name in names.values()})
 
     @cached_property
     def _back(self) -> dict[str, _Names]:
