@@ -33,6 +33,9 @@ class Scripted:
         self.prompts.append(text)
         return Completion(self.say(text))
 
+    async def score(self, prompt: Any, continuations: Any) -> Any:
+        raise ModelError("gives no log-probabilities")
+
     async def check(self) -> None: ...
     async def close(self) -> None: ...
     def count_tokens(self, text: str) -> int:
@@ -47,8 +50,6 @@ def scrubjay(*words: str, input: str | bytes | None = None) -> Result:
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
-    # The account is tested where it is made; here it is the lexical one.
-    monkeypatch.setattr("scrubjay.agents.account._provenance_is_there", lambda: False)
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs/birds.md").write_text(DOCS)
     done = scrubjay("index", "build", "docs", "--out", "my.index", "--encoder", "none")
@@ -58,7 +59,7 @@ def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> Scripted:
-    made = Scripted(lambda prompt: "acorns")
+    made = Scripted(lambda prompt: "acorns" if "autumn" in prompt else "nuts")
     monkeypatch.setattr("scrubjay.models.load_model", lambda spec: made)
     return made
 
@@ -84,10 +85,12 @@ def test_an_answer_comes_with_its_place(index: str, model: Scripted) -> None:
     done = scrubjay("ask", "What do jays hide?", "--index", index, "--why")
     assert done.exit_code == 0, done.output
     said, origin, where, quote, *why = done.stdout.splitlines()
-    assert (said, origin.strip()) == ("acorns", "from the documents")
+    assert said == "acorns"
+    assert origin.strip().startswith("from the documents, sure to ")
     assert where.strip() == "docs/birds.md:3"
     assert "Jays hide acorns in autumn." in quote
-    assert any("stand together" in line for line in why)
+    assert any("judged by asking again" in line for line in why)
+    assert any("the model says “nuts”" in line for line in why)
     value = json.loads(scrubjay("ask", "What do jays hide?", "--index", index, "--json").stdout)
     assert (value["answer"], value["source"]) == ("acorns", "documents")
     assert [c["place"] for c in value["citations"]] == ["docs/birds.md:3"]
@@ -96,12 +99,14 @@ def test_an_answer_comes_with_its_place(index: str, model: Scripted) -> None:
 
 
 def test_what_stands_nowhere_is_declined(index: str, model: Scripted) -> None:
-    model.say = lambda prompt: "\x1b[2JEmperor Norton"
+    norton = "\x1b[2JEmperor Norton"
+    model.say = lambda prompt: norton if "autumn" in prompt else "nuts"
     done = scrubjay("ask", "Who rules the jays?", "--index", index)
     assert done.stdout.startswith("I can't find this in the documents and don't know it.")
     assert "Norton" not in done.stdout
-    value = json.loads(scrubjay("ask", "Who rules?", "--index", index, "--json").stdout)
+    value = json.loads(scrubjay("ask", "Who rules the jays?", "--index", index, "--json").stdout)
     assert (value["answer"], value["source"]) == (None, "nowhere")
+    model.say = lambda prompt: norton
     remembered = scrubjay("ask", "Who rules?", "--index", index, "--agent", "closed-book")
     assert "from memory" in remembered.stdout
     assert "\x1b" not in remembered.stdout

@@ -133,12 +133,11 @@ def kind(signals: Signals) -> str:
 
 @cache
 def default_source_model() -> SourceModel:
-    """The built-in weights (see ``trained_on``); hand-set ones where none were shipped."""
+    """The built-in weights (see ``trained_on``); ``hand_set`` ones for what wasn't trained."""
     file = resources.files("scrubjay.agents").joinpath("provenance.json")
-    if not file.is_file():
-        return hand_set()
     with resources.as_file(file) as path:
-        return SourceModel.load(path)
+        trained = SourceModel.load(path)
+    return SourceModel(hand_set().heads | trained.heads, trained.trained_on)
 
 
 def hand_set() -> SourceModel:

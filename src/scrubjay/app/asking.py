@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from scrubjay.core.nouns import Source
 
 if TYPE_CHECKING:
-    from scrubjay.agents.account import Explained
+    from scrubjay.agents.provenance import Explained
     from scrubjay.agents.types import Agent
     from scrubjay.core.nouns import Passage
     from scrubjay.models.types import LanguageModel
@@ -73,7 +73,8 @@ class Reply:
 
         answer = self.explained.answer
         said = DECLINED if self.declined else " ".join(printable(answer.text).split())
-        sure = "" if answer.confidence is None else f", sure to {answer.confidence:.0%}"
+        unsure = self.declined or answer.confidence is None
+        sure = "" if unsure else f", sure to {answer.confidence:.0%}"
         out = [said]
         if answer.source is not None:
             out.append(f"  {FROM[answer.source]}{sure}")
@@ -103,14 +104,14 @@ class Desk:
         Raises:
             ModelError: the model can't be asked any more, or gives nonsense.
         """
-        from scrubjay.agents.account import account
+        from scrubjay.agents.provenance import explain
         from scrubjay.agents.session import Session
         from scrubjay.core.nouns import Question
 
         session = Session(self.model, self.index)
         question = Question("ask", text)
         answer = await self.agent.answer(question, session)
-        explained = await account(question, answer, session)
+        explained = await explain(question, answer, session)
         return Reply(text, explained, session.passages, self.base)
 
 

@@ -22,7 +22,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from scrubjay.agents.account import account
+from scrubjay.agents.provenance import explain
 from scrubjay.agents.registry import make_agent
 from scrubjay.agents.session import Session
 from scrubjay.core.errors import ScrubjayError
@@ -157,7 +157,7 @@ def _reading(agent: Any, passages: int | None) -> Any:
 async def _ask(agent: Any, item: Item, model: LanguageModel, index: Index) -> dict[str, Any]:
     session = Session(model, index)
     question = Question("own", item.question)
-    explained = await account(question, await agent.answer(question, session), session)
+    explained = await explain(question, await agent.answer(question, session), session)
     answer = explained.answer
     said = extract(answer.text)
     return {
