@@ -20,6 +20,7 @@ from scrubjay.agents.distil import (
 )
 from scrubjay.agents.distil.files import as_csv
 from scrubjay.agents.distil.mentions import Gazetteer, as_value, mentions, plain, sentences
+from scrubjay.agents.distil.merging import noun
 from scrubjay.agents.distil.pairs import flaw, template
 from scrubjay.agents.distil.patterns import read_sentence
 from scrubjay.agents.distil.triples import parse_line
@@ -28,6 +29,7 @@ from scrubjay.core import InputError, ScrubjayError
 from scrubjay.evaluation.graphs import score_graph
 from scrubjay.models.types import Choice, Completion, Prompt
 from scrubjay.worlds import Quantity, Timestamp, load_world
+from scrubjay.worlds.universe import TIME
 
 SAMPLE = Path(__file__).with_name("sample_graph_text.md")
 NOBODY = Gazetteer([])
@@ -287,6 +289,14 @@ def test_merging_leaves_alone_what_could_be_two() -> None:
     assert len(case.world.universe.entities) == 3
     with pytest.raises(ScrubjayError, match="no facts were found"):
         gather([])
+
+
+def test_what_a_verb_leads_to() -> None:
+    assert noun("was born in", "thing") == "the place in which [S] was born"
+    assert noun("was born on", TIME) == "the time when [S] was born"
+    assert noun("is married to", "thing") == "the one to whom [S] is married"
+    assert noun("built", "thing") == "what [S] built"
+    assert noun("flows through", "thing") == "the place through which [S] flows"
 
 
 def test_nothing_but_a_graph_is_replaced(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from scrubjay.agents.distil.mentions import as_value
 from scrubjay.agents.distil.triples import Triple
@@ -178,4 +178,30 @@ def _relations(
                 form=triple.form,
             )
         )
+        if triple.form == "verb":
+            made[-1] = replace(made[-1], noun=noun(label, made[-1].range))
     return made
+
+
+def noun(verb: str, range: str) -> str:
+    """What a verb phrase leads to, described from its subject.
+
+    >>> noun("was born in", "thing"), noun("was born in", TIME)
+    ('the place in which [S] was born', 'the time when [S] was born')
+    >>> noun("is married to", "thing")
+    'the one to whom [S] is married'
+    """
+    stem, _, last = verb.rpartition(" ")
+    if range == TIME:
+        return f"the time when [S] {stem if last in (*_PLACES, 'on') and stem else verb}"
+    if range == NUMBER:
+        return f"the number that [S] {verb}"
+    if stem and last in _PLACES:
+        return f"the place {last} which [S] {stem}"
+    if stem and last in _ONES:
+        return f"the one {last} whom [S] {stem}"
+    return f"what [S] {verb}"
+
+
+_PLACES = ("in", "at", "from", "near", "into", "through", "below", "across", "over")
+_ONES = ("by", "with", "to", "for", "under", "of")

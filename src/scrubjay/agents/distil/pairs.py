@@ -61,7 +61,7 @@ async def make_pair(
         reason = flaw(plain, triple)
         return QAPair(plain, triple.object, triple, not reason, reason, "template")
     text = " ".join(passage.text.split())
-    written = await _written(triple, text, session)
+    written = await _written(triple, session)
     if passes < 2:
         return QAPair(written, triple.object, triple, bool(written), "" if written else "empty")
     first = ""
@@ -122,14 +122,15 @@ async def answerable(
     return choice.option == one_line(answer)
 
 
-async def _written(triple: Triple, text: str, session: Session) -> str:
+async def _written(triple: Triple, session: Session) -> str:
+    # The fact's own sentence, not the passage: a small model asks about whatever stands last.
     fact = (
         f"{triple.subject} {triple.relation} {triple.object}"
         if triple.form == "verb"
         else f"{triple.relation} of {triple.subject}: {triple.object}"
     )
     reply = await session.generate(
-        prompt("distil_question", text=harmless(text), fact=one_line(fact),
+        prompt("distil_question", text=harmless(triple.quote), fact=one_line(fact),
                answer=one_line(triple.object)),
         max_tokens=40,
         stop=("\n",),
