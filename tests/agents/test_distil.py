@@ -149,6 +149,21 @@ def test_a_text_of_other_shapes_than_our_own_templates() -> None:
     assert made.world.names.forms("petra-oake") == ("Petra Oake", "Oake")
 
 
+def test_a_text_written_after_the_patterns() -> None:
+    """12 of the 28 facts that a person reads in it, and nothing else: what to expect of prose."""
+    sources = read_sources([SAMPLE.with_name("held_out_graph_text.md")])
+    found = asyncio.run(Distiller(passes=0).run(sources.passages, sources.names))
+    assert {(t.subject, t.relation, t.object) for t in found.triples} == {
+        ("Kessen", "native", "Solberg"), ("Solberg", "had studied engineering in", "Dravik"),
+        ("Arnholt", "sold the company to", "Baltic Lines"),
+        ("Arnholt", "sold the company in", "1902"), ("Heron", "sails from", "Kessen"),
+        ("Heron", "sails to", "Port Amsel"), ("Port Amsel", "belongs to", "Lunden"),
+        ("Lunden", "president", "Ilse Brandt"), ("Brandt", "taught history at", "Amsel College"),
+        ("Hahl", "died in", "Varna"), ("Hahl", "died on", "June 9, 1911"),
+        ("Hahl", "is buried in", "Dravik"),
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_world_is_read_back_from_its_pages(tmp_path: Path, seed: int) -> None:
     world = load_world("random:100", seed=seed)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from scrubjay.agents.distil import Triple
 from scrubjay.app.cli import app
 from scrubjay.app.graph_page import drawing, graph_page
 from scrubjay.core import ScrubjayError
+from scrubjay.models.types import Prompt, Scored
 
 SAMPLE = Path(__file__).parents[1] / "agents" / "sample_graph_text.md"
 
@@ -65,6 +68,38 @@ def test_places_are_apart() -> None:
     spots = re.findall(r'<circle cx="(-?\d+)" cy="(-?\d+)"', drawing([*star, *apart]))
     assert len(set(spots)) == len(spots) == 15
     assert drawing([]) == ""
+
+
+@dataclass
+class Judge:
+    """Finds things with these words likelier than others."""
+
+    likes: tuple[str, ...]
+    name: str = "judge"
+
+    async def score(self, prompt: Prompt, continuations: Sequence[str]) -> list[Scored]:
+        return [Scored(c, (float(any(x in c for x in self.likes)) - 1.5,)) for c in continuations]
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    async def check(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+def test_ask_shows_the_way_with_its_places(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Judge((" the mayor of Tessaly\n",))
+    monkeypatch.setattr("scrubjay.models.load_model", lambda name: one)
+    told = json.loads(run("ask", "Who is the mayor of Tessaly?", "--graph", graph, "--json"))
+    assert told["answer"] == "Petra Oake"
+    assert told["path"] == [
+        {
+            "says": "The mayor of Tessaly is Petra Oake.",
+            "place": "sample_graph_text.md:4",
+            "quote": "Today Tessaly has a population of 18,200, and its mayor is Petra Oake.",
+        }
+    ]
 
 
 def test_mistakes_are_one_sentence(graph: Path, tmp_path: Path) -> None:
