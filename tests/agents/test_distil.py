@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -304,6 +305,18 @@ def test_merging_leaves_alone_what_could_be_two() -> None:
     assert len(case.world.universe.entities) == 3
     with pytest.raises(ScrubjayError, match="no facts were found"):
         gather([])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A " * 4000, "Bo and " * 2000, "Xy of " * 2000, "[a](" * 2000, "1," * 4000, "aa " * 4000],
+)
+def test_no_text_takes_long(text: str) -> None:
+    began = time.perf_counter()
+    told, _ = plain(text)
+    for sentence in sentences(told):
+        read_sentence(sentence.text, NOBODY, "Topic")
+    assert time.perf_counter() - began < 3
 
 
 def test_what_a_verb_leads_to() -> None:

@@ -46,7 +46,9 @@ _UNITS = (
 )
 _NUMBER = re.compile(rf"(?<![\w.,])\d+(?:,\d{{3}})*(?:\.\d+)?(?![\w,.]*\d)(?: (?:{_UNITS})(?!\w))?")
 _WORD = r"[A-Z][\w’'-]*"
-_RUN = re.compile(rf"{_WORD}(?:(?: of(?: the)?| de| von| van| du| della)? {_WORD}|\.(?= [A-Z]\w))*")
+_RUN = re.compile(
+    rf"{_WORD}(?:(?: of(?: the)?| de| von| van| du| della)? {_WORD}|\.(?= [A-Z]\w)){{0,12}}"
+)
 _PLURAL = re.compile(
     r"[A-Z][a-z]+(?<!s)s (?:of (?:the )?(?=[A-Z])|(?!is\b|was\b|has\b|had\b)(?=[a-z]+))"
 )
@@ -159,15 +161,11 @@ def _mention(text: str, start: int, known: Gazetteer) -> Mention | None:
     run = _RUN.match(text, start)
     if run is None:
         return None
-    words, end = run[0].split(), run.end()
-    if words[0].lower() in LEADS:
-        # "The Velmor" is the name Velmor; "In" alone is no name.
-        shift = len(words[0]) + 1
-        return _mention(text, start + shift, known) if len(words) > 1 else None
-    if start == 0 and (plural := _PLURAL.match(text)):
-        # "Readers can find …", "Students of X": a plural that begins a sentence is no name.
-        return _mention(text, plural.end(), known) if text[plural.end() :][:1].isupper() else None
-    said = text[start:end].removesuffix("'s").removesuffix("’s")
+    if run[0].split()[0].lower() in LEADS or (start == 0 and _PLURAL.match(text)):
+        # "The Velmor" is the name Velmor; "In" alone is no name. "Readers can find …", "Students
+        # of X": a plural that begins a sentence is none either. The next word gets its own turn.
+        return None
+    said = run[0].removesuffix("'s").removesuffix("’s")
     return Mention(start, start + len(said), said)
 
 
