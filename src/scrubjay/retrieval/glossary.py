@@ -78,7 +78,8 @@ class Glossary:
                         )
                     names.setdefault(given[0], {})[given[1]] = given[2]
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise InputError(f"can't be read as a table: {error}", file=path) from error
+            reason = getattr(error, "strerror", None) or str(error)
+            raise InputError(f"can't be read as a table: {reason}", file=path) from error
         return cls(names)
 
     def __or__(self, other: Glossary) -> Glossary:
