@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scrubjay.core.finding import Number
 from scrubjay.core.randomness import numpy_stream
 
 RESAMPLES = 2000
@@ -37,6 +38,23 @@ class Interval:
     @property
     def excludes_zero(self) -> bool:
         return self.low is not None and self.high is not None and (self.low > 0 or self.high < 0)
+
+    @property
+    def above_zero(self) -> bool:
+        """Whether all of the interval is; without one, nothing is certain."""
+        return self.low is not None and self.low > 0
+
+    @property
+    def number(self) -> Number:
+        """As a finding keeps it."""
+        return Number(self.value, self.low, self.high, self.n)
+
+    @property
+    def signed(self) -> str:
+        """A difference for people: ``+0.120 [-0.031, +0.272]``."""
+        if self.low is None or self.high is None:
+            return f"{self.value:+.3f} (no interval)"
+        return f"{self.value:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
 
 
 def bootstrap_mean(

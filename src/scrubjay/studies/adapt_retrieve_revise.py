@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from scrubjay.core.finding import Claim, Finding, Number
+from scrubjay.core.finding import Claim, Finding
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
 from scrubjay.studies.adapt_retrieve_revise_measure import (
     DEPTH,
@@ -90,24 +90,24 @@ def judge(seeds: Seeds, size: Size) -> Finding:
     before = {k: _ahead(seeds, size, "general draft", k) for k in range(1, DEPTH + 1)}
     itself = _minus(seeds, ITSELF, DRAFT)
     claims = [
-        Claim(CLAIMS[0], all(_above(x) for x in lead.values()), _at_k(lead)),
+        Claim(CLAIMS[0], all(x.above_zero for x in lead.values()), _at_k(lead)),
         Claim(CLAIMS[1], all(x.value <= 0 for x in before.values()), _at_k(before)),
         Claim(CLAIMS[2], False, "nobody revised"),
-        Claim(CLAIMS[3], not _above(itself), f"revised minus draft {_text(itself)}"),
+        Claim(CLAIMS[3], not itself.above_zero, f"revised minus draft {itself.signed}"),
         Claim(CLAIMS[4], False, "nobody revised"),
     ]
-    numbers = {f"recall@{k}, adapted draft minus query": _number(x) for k, x in lead.items()}
-    numbers |= {f"recall@{k}, general draft minus query": _number(x) for k, x in before.items()}
-    numbers |= {f"right article, {name}": _number(_share(seeds, name)) for name in _names(seeds)}
+    numbers = {f"recall@{k}, adapted draft minus query": x.number for k, x in lead.items()}
+    numbers |= {f"recall@{k}, general draft minus query": x.number for k, x in before.items()}
+    numbers |= {f"right article, {name}": _share(seeds, name).number for name in _names(seeds)}
     if FULL in seeds[0]["answers"]:
         draft, query = _minus(seeds, FULL, DRAFT), _minus(seeds, FULL, QUERY)
         second = _minus(seeds, SECOND, FULL)
-        told = f"minus draft {_text(draft)}; minus {QUERY} {_text(query)}"
-        claims[2] = Claim(CLAIMS[2], _above(draft) and _above(query), told)
-        claims[4] = Claim(CLAIMS[4], abs(second.value) <= 0.01, f"change {_text(second)}")
+        told = f"minus draft {draft.signed}; minus {QUERY} {query.signed}"
+        claims[2] = Claim(CLAIMS[2], draft.above_zero and query.above_zero, told)
+        claims[4] = Claim(CLAIMS[4], abs(second.value) <= 0.01, f"change {second.signed}")
         rules = ("draft, look up, copy best", "draft, look up, first hit", "draft hidden")
         gains = {name: _minus(seeds, FULL, name) for name in (DRAFT, QUERY, *rules)}
-        numbers |= {f"right article, full minus {n}": _number(x) for n, x in gains.items()}
+        numbers |= {f"right article, full minus {n}": x.number for n, x in gains.items()}
     keys = _key_rows(seeds)
     tables = {"Keys": keys, "Pipelines": _pipeline_rows(seeds)}
     return Finding("adapt-retrieve-revise", numbers, tuple(claims), tables, _figure(keys))
@@ -170,21 +170,8 @@ def _pipeline_rows(seeds: Seeds) -> list[dict[str, Any]]:
     return rows
 
 
-def _above(x: Interval) -> bool:
-    return x.low is not None and x.low > 0
-
-
 def _at_k(found: dict[int, Interval]) -> str:
-    return "; ".join(f"k={k} {_text(x)}" for k, x in found.items())
-
-
-def _text(x: Interval) -> str:
-    low, high = (0.0 if v is None else v for v in (x.low, x.high))
-    return f"{x.value:+.3f} [{low:+.3f}, {high:+.3f}]"
-
-
-def _number(x: Interval) -> Number:
-    return Number(x.value, x.low, x.high, x.n)
+    return "; ".join(f"k={k} {x.signed}" for k, x in found.items())
 
 
 def _figure(rows: list[dict[str, Any]]) -> dict[str, Any]:

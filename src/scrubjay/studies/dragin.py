@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from scrubjay.core.finding import Claim, Finding, Number
+from scrubjay.core.finding import Claim, Finding
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.evaluation.statistics import Interval, auroc, bootstrap_mean, paired_bootstrap
 from scrubjay.studies.dragin_measure import FIXED, FORMERS, SWEPT, measure_seed, nearest, runs
@@ -92,24 +92,24 @@ def judge(
         compared.append(_row(name, theirs, ours, gains[name], dev))
     timing, better = _timing(drafts, dev)
     found, ahead = _recall(queries)
-    c1 = all(_above(g) for g in gains.values())
+    c1 = all(g.above_zero for g in gains.values())
     c2 = all(b.low is not None and b.value > MARGIN for b in better.values())
-    c3 = all(_above(a) for a in ahead.values())
+    c3 = all(a.above_zero for a in ahead.values())
     claims = (
-        Claim(CLAIMS[0], c1, "; ".join(f"minus {n} {_text(g)}" for n, g in gains.items())),
+        Claim(CLAIMS[0], c1, "; ".join(f"minus {n} {g.signed}" for n, g in gains.items())),
         Claim(
             CLAIMS[1],
             c2,
-            "; ".join(f"minus {n} {_text(b)}" for n, b in better.items()),
+            "; ".join(f"minus {n} {b.signed}" for n, b in better.items()),
         ),
-        Claim(CLAIMS[2], c3, "; ".join(f"minus {n} {_text(a)}" for n, a in ahead.items())),
+        Claim(CLAIMS[2], c3, "; ".join(f"minus {n} {a.signed}" for n, a in ahead.items())),
     )
     numbers = {
-        **{f"accuracy, DRAGIN minus {n}": _number(g) for n, g in gains.items()},
-        **{f"AUROC, {n}": _number(t) for n, t in timing.items()},
-        **{f"AUROC, RIND minus {n}": _number(b) for n, b in better.items()},
-        **{f"recall@3, {n}": _number(f) for n, f in found.items()},
-        **{f"recall@3, QFS minus {n}": _number(a) for n, a in ahead.items()},
+        **{f"accuracy, DRAGIN minus {n}": g.number for n, g in gains.items()},
+        **{f"AUROC, {n}": t.number for n, t in timing.items()},
+        **{f"AUROC, RIND minus {n}": b.number for n, b in better.items()},
+        **{f"recall@3, {n}": f.number for n, f in found.items()},
+        **{f"recall@3, QFS minus {n}": a.number for n, a in ahead.items()},
     }
     curve = _curve(seeds, dev)
     tables = {"At equal searches": compared, "Every run": curve}
@@ -140,7 +140,7 @@ def _row(
         "DRAGIN's searches": _mean(ours, "searches", dev),
         "accuracy": float(_right(theirs, dev).mean()),
         "DRAGIN's accuracy": float(_right(ours, dev).mean()),
-        "difference": _text(gain),
+        "difference": gain.signed,
         "new tokens": _mean(theirs, "tokens", dev),
         "DRAGIN's new tokens": _mean(ours, "tokens", dev),
     }
@@ -233,17 +233,3 @@ def _figure(curve: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "width": 420,
         "height": 300,
     }
-
-
-def _above(interval: Interval) -> bool:
-    return interval.low is not None and interval.low > 0
-
-
-def _number(interval: Interval) -> Number:
-    return Number(interval.value, interval.low, interval.high, interval.n)
-
-
-def _text(interval: Interval) -> str:
-    if interval.low is None or interval.high is None:
-        return f"{interval.value:+.3f} (no interval)"
-    return f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"

@@ -156,7 +156,7 @@ def _claim(number: int, gains: Mapping[str, Interval | None]) -> Claim:
     if len(known) < len(gains):
         return Claim(CLAIMS[number], False, "no model was asked")
     holds = all(g.low is not None and g.low > 0 for g in known.values())
-    return Claim(CLAIMS[number], holds, "; ".join(f"{m} {_text(g)}" for m, g in known.items()))
+    return Claim(CLAIMS[number], holds, "; ".join(f"{m} {g.signed}" for m, g in known.items()))
 
 
 def _line(method: str, worlds: Sequence[Mapping[str, Rows]]) -> dict[str, Any]:
@@ -182,14 +182,7 @@ def _pool(worlds: Sequence[Mapping[str, Rows]], method: str, what: str) -> np.nd
 
 
 def _number(values: np.ndarray) -> Number:
-    found = bootstrap_mean(values, bounds=(0, 1))
-    return Number(found.value, found.low, found.high, found.n)
-
-
-def _text(interval: Interval) -> str:
-    if interval.low is None:
-        return f"{interval.value:+.3f} (no interval)"
-    return f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+    return bootstrap_mean(values, bounds=(0, 1)).number
 
 
 def _figure(by_hops: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 from scrubjay.agents.review.check import CitationCheck
 from scrubjay.core.finding import Claim, Finding, Number
 from scrubjay.core.randomness import numpy_stream
-from scrubjay.evaluation.statistics import Interval, auroc, bootstrap_mean, paired_bootstrap
+from scrubjay.evaluation.statistics import auroc, bootstrap_mean, paired_bootstrap
 from scrubjay.studies.litllms_measure import COUPLINGS
 from scrubjay.worlds.literature import KINDS
 
@@ -60,9 +60,9 @@ def _sources(worlds: Sequence[Measured]) -> Claim:
     ratio = hybrid.mean() / better.mean() if better.mean() else 0.0
     return Claim(
         CLAIMS[0],
-        bool(ratio >= 1.1 and _above(gain)),
+        bool(ratio >= 1.1 and gain.above_zero),
         f"hybrid {hybrid.mean():.3f}, words {words.mean():.3f}, embeddings {near.mean():.3f}: "
-        f"ratio {ratio:.2f}, gain {_text(gain)}",
+        f"ratio {ratio:.2f}, gain {gain.signed}",
     )
 
 
@@ -77,9 +77,9 @@ def _orders(worlds: Sequence[Measured]) -> Claim:
     ratio = pools[best].mean() / found.mean() if found.mean() else 0.0
     return Claim(
         CLAIMS[1],
-        bool(ratio >= 1.5 and _above(gain)),
+        bool(ratio >= 1.5 and gain.above_zero),
         f"best: {best} {pools[best].mean():.3f}, found {found.mean():.3f}: ratio {ratio:.2f}, gain "
-        f"{_text(gain)}",
+        f"{gain.signed}",
     )
 
 
@@ -91,7 +91,7 @@ def _gate(worlds: Sequence[Measured]) -> Claim:
         for c in COUPLINGS
     }
     holds = all(g.low is not None and g.low > -HARM for g in gains.values())
-    return Claim(CLAIMS[2], holds, "; ".join(f"coupling {c}: {_text(g)}" for c, g in gains.items()))
+    return Claim(CLAIMS[2], holds, "; ".join(f"coupling {c}: {g.signed}" for c, g in gains.items()))
 
 
 def _writing(worlds: Sequence[Measured]) -> Claim:
@@ -105,9 +105,9 @@ def _writing(worlds: Sequence[Measured]) -> Claim:
     true = {w: _pool(worlds, "writing", f"{w}/unsupported").mean() for w in ("vanilla", "plan")}
     return Claim(
         CLAIMS[3],
-        bool(share >= 0.15 and _above(less)),
+        bool(share >= 0.15 and less.above_zero),
         f"bad markers a text: vanilla {vanilla.mean():.2f}, plan {plan.mean():.2f} ({share:.0%} "
-        f"less, {_text(less)}), grounded {grounded.mean():.2f}; references without a true "
+        f"less, {less.signed}), grounded {grounded.mean():.2f}; references without a true "
         f"sentence: vanilla {true['vanilla']:.2f}, plan {true['plan']:.2f}, grounded "
         f"{_pool(worlds, 'writing', 'grounded/unsupported').mean():.2f}",
     )
@@ -211,15 +211,4 @@ def _figure(worlds: Sequence[Measured]) -> dict[str, Any]:
 
 
 def _number(values: np.ndarray) -> Number:
-    found = bootstrap_mean(values)
-    return Number(found.value, found.low, found.high, found.n)
-
-
-def _above(interval: Interval) -> bool:
-    return interval.low is not None and interval.low > 0
-
-
-def _text(interval: Interval) -> str:
-    if interval.low is None:
-        return f"{interval.value:+.3f} (no interval)"
-    return f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
+    return bootstrap_mean(values).number

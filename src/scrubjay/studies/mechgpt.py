@@ -233,13 +233,13 @@ def judge(parts: Mapping[str, Any], settings: Mapping[str, Any]) -> Finding:
     before, after, less = false_shares(parts["pairs"])
     numbers |= {"false pairs, one pass": Number(before), "false pairs, two passes": Number(after)}
     claims = (
-        Claim(CLAIMS[0], all(map(_above, gains.values())), _said(gains)),
-        Claim(CLAIMS[1], _above(half), _said({"half of written minus held out": half})),
+        Claim(CLAIMS[0], all(g.above_zero for g in gains.values()), _said(gains)),
+        Claim(CLAIMS[1], half.above_zero, _said({"half of written minus held out": half})),
         Claim(
-            CLAIMS[2], _above(over) and chunks.value >= 0,
+            CLAIMS[2], over.above_zero and chunks.value >= 0,
             _said({"graph minus tuned": over, "graph minus chunks": chunks}),
         ),
-        Claim(CLAIMS[3], _above(less), f"{before:.3f} → {after:.3f}; {_said({'less': less})}"),
+        Claim(CLAIMS[3], less.above_zero, f"{before:.3f} → {after:.3f}; {_said({'less': less})}"),
     )  # fmt: skip
     return Finding("mechgpt", numbers, claims, tables, _figure(tables), settings, notes=NOTES)
 
@@ -265,19 +265,12 @@ def _paired(a: Any, b: Any) -> Interval:
     return paired_bootstrap(a[:n], b[:n], bounds=(-1, 1))
 
 
-def _above(interval: Interval) -> bool:
-    return interval.low is not None and interval.low > 0
-
-
 def _number(values: Sequence[float]) -> Number:
-    found = bootstrap_mean(values, bounds=(0, 1))
-    return Number(found.value, found.low, found.high, found.n)
+    return bootstrap_mean(values, bounds=(0, 1)).number
 
 
 def _said(intervals: Mapping[str, Interval]) -> str:
-    return "; ".join(
-        f"{k} {i.value:+.3f} [{i.low:+.3f}, {i.high:+.3f}]" for k, i in intervals.items()
-    )
+    return "; ".join(f"{k} {i.signed}" for k, i in intervals.items())
 
 
 def _figure(tables: Mapping[str, list[dict[str, Any]]]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from scrubjay.core.finding import Claim, Finding, Number
+from scrubjay.core.finding import Claim, Finding
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
 from scrubjay.studies.multilingual_rag_measure import K, load, measure_world
@@ -74,17 +74,17 @@ def judge(worlds: Worlds, labels: Sequence[str], size: Size, spec: str = "") -> 
     closed, gap = closed_share(worlds)
     drop = _drop(worlds, max(size.typos))
     claims = [
-        Claim(CLAIMS[0], closed.value >= 0.7 and (closed.low or 0) > 0.4, _text(closed)),
+        Claim(CLAIMS[0], closed.value >= 0.7 and (closed.low or 0) > 0.4, closed.signed),
         Claim(CLAIMS[1], False, "nobody answered"),
         Claim(CLAIMS[2], False, "nobody answered"),
-        Claim(CLAIMS[3], _above(drop), f"words minus vectors {_text(drop)}"),
+        Claim(CLAIMS[3], drop.above_zero, f"words minus vectors {drop.signed}"),
     ]
     heard = [x for w in worlds for x in w["detected"]]
     numbers = {
-        "gap of direct queries in recall@3, vectors": _number(gap),
-        "share of the gap closed": _number(closed),
-        "loss by typing errors, words minus vectors": _number(drop),
-        "language told right": _number(bootstrap_mean(heard, bounds=(0, 1))),
+        "gap of direct queries in recall@3, vectors": gap.number,
+        "share of the gap closed": closed.number,
+        "loss by typing errors, words minus vectors": drop.number,
+        "language told right": bootstrap_mean(heard, bounds=(0, 1)).number,
     }
     tables: dict[str, list[dict[str, Any]]] = {"Queries": _query_rows(worlds)}
     rows = [r | {"world": label} for label, w in zip(labels, worlds) for r in w["answers"]]
@@ -95,11 +95,11 @@ def judge(worlds: Worlds, labels: Sequence[str], size: Size, spec: str = "") -> 
         free = next(g for g in gates if g["declines"] == "nothing")
         lost = free["answered, of those that could be"] - both["answered, of those that could be"]
         bad = both["not borne out"]
-        claims[1] = Claim(CLAIMS[1], behind.value <= 0.1, f"English minus others {_text(behind)}")
+        claims[1] = Claim(CLAIMS[1], behind.value <= 0.1, f"English minus others {behind.signed}")
         told = f"{bad:.3f} not borne out (nothing declined: {free['not borne out']:.3f}); "
         told += f"{lost:.3f} of coverage lost"
         claims[2] = Claim(CLAIMS[2], bad <= TARGET and lost <= 0.15, told)
-        numbers["right answers, English minus others"] = _number(behind)
+        numbers["right answers, English minus others"] = behind.number
         tables |= {"Answers": _answer_rows(rows), "Gate and guard": gates}
     settings = {"size": asdict(size), "reader": spec if size.read else None}
     return Finding(
@@ -245,19 +245,6 @@ def _answer_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def _above(x: Interval) -> bool:
-    return x.low is not None and x.low > 0
-
-
-def _text(x: Interval) -> str:
-    low, high = (0.0 if v is None else v for v in (x.low, x.high))
-    return f"{x.value:+.3f} [{low:+.3f}, {high:+.3f}]"
-
-
-def _number(x: Interval) -> Number:
-    return Number(x.value, x.low, x.high, x.n)
 
 
 def _figure(tables: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:

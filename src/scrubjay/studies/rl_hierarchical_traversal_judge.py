@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scrubjay.core.finding import Claim, Finding, Number
+from scrubjay.core.finding import Claim, Finding
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.evaluation.statistics import RESAMPLES, Interval, bootstrap_mean, paired_bootstrap
 from scrubjay.studies.rl_hierarchical_traversal_stage import ARMS, PROMPTS
@@ -40,46 +40,46 @@ def judge(seeds: Sequence[Measured], opaque: Measured, icd: Measured | None) -> 
     asymmetry, beyond = _drifted(seeds, "closed", "per probe")
     facts = _facts(seeds, "rl")
     claims = (
-        Claim(CLAIMS[0], _above(gain), f"RL minus answer supervision {_text(gain)}"),
-        Claim(CLAIMS[1], _above(deeper), f"deepest level minus the others {_text(deeper)}"),
+        Claim(CLAIMS[0], gain.above_zero, f"RL minus answer supervision {gain.signed}"),
+        Claim(CLAIMS[1], deeper.above_zero, f"deepest level minus the others {deeper.signed}"),
         Claim(
             CLAIMS[2],
-            _above(gain) and recovered.value >= RECOVERED,
-            f"share of the gap recovered {_text(recovered)}",
+            gain.above_zero and recovered.value >= RECOVERED,
+            f"share of the gap recovered {recovered.signed}",
         ),
         Claim(
             CLAIMS[3],
-            both >= FEWEST and _above(paths),
-            f"difference of PMS {_text(paths)} over {both} questions",
+            both >= FEWEST and paths.above_zero,
+            f"difference of PMS {paths.signed} over {both} questions",
         ),
         Claim(
             CLAIMS[4],
-            _above(asymmetry) and _above(beyond),
-            f"statements minus queries {_text(asymmetry)}; more than in the filler control by "
-            f"{_text(beyond)}",
+            asymmetry.above_zero and beyond.above_zero,
+            f"statements minus queries {asymmetry.signed}; more than in the filler control by "
+            f"{beyond.signed}",
         ),
-        Claim(CLAIMS[5], _within(facts), f"change of log p {_text(facts)} nat per token"),
+        Claim(CLAIMS[5], _within(facts), f"change of log p {facts.signed} nat per token"),
     )
     starting = bootstrap_mean(_flat(seeds, "pass"), bounds=(0, 1))
     vote = bootstrap_mean([x for m in seeds for x in m["vote"]["right"]], bounds=(0, 1))
     numbers = {
-        "RL minus answer supervision": _number(gain),
-        "advantage: deepest level minus others": _number(deeper),
-        "gap recovered by the structured prompt": _number(recovered),
-        "PMS, RL minus answer supervision, both right": _number(paths),
-        "statements minus queries, RL": _number(asymmetry),
-        "statements minus queries, RL minus filler": _number(beyond),
-        "change of local facts by RL": _number(facts),
-        "start model's pass@8 on training questions": _number(starting),
-        "majority vote of answer-supervised samples at equal tokens": _number(vote),
+        "RL minus answer supervision": gain.number,
+        "advantage: deepest level minus others": deeper.number,
+        "gap recovered by the structured prompt": recovered.number,
+        "PMS, RL minus answer supervision, both right": paths.number,
+        "statements minus queries, RL": asymmetry.number,
+        "statements minus queries, RL minus filler": beyond.number,
+        "change of local facts by RL": facts.number,
+        "start model's pass@8 on training questions": starting.number,
+        "majority vote of answer-supervised samples at equal tokens": vote.number,
     }
     for other in ("trace/plain", "start/walk", "start/plain"):
         rest = paired_bootstrap(right["rl/plain"], right[other], bounds=(-1, 1))
-        numbers[f"RL minus {other.replace('/', ', ')}"] = _number(rest)
+        numbers[f"RL minus {other.replace('/', ', ')}"] = rest.number
     for kind in ("open", "wrong"):
         for raw in ("per probe", "raw per probe"):
             name = f"statements minus queries, RL, {kind} texts{', raw' * raw.startswith('raw')}"
-            numbers[name] = _number(_drifted(seeds, kind, raw)[0])
+            numbers[name] = _drifted(seeds, kind, raw)[0].number
     tables = {
         "Held-out nodes known": _accuracies(seeds, right, depth),
         "Runs that agree": _binned(seeds),
@@ -244,10 +244,6 @@ def _figure(seeds: Sequence[Measured], right: Mapping[str, np.ndarray]) -> dict[
     }
 
 
-def _above(interval: Interval) -> bool:
-    return interval.low is not None and interval.low > 0
-
-
 def _within(interval: Interval) -> bool:
     return (
         interval.low is not None
@@ -255,13 +251,3 @@ def _within(interval: Interval) -> bool:
         and interval.low > -UNCHANGED
         and interval.high < UNCHANGED
     )
-
-
-def _number(interval: Interval) -> Number:
-    return Number(interval.value, interval.low, interval.high, interval.n)
-
-
-def _text(interval: Interval) -> str:
-    if interval.low is None:
-        return f"{interval.value:+.3f} (no interval)"
-    return f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"
