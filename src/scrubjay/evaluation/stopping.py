@@ -40,6 +40,15 @@ class Walk:
         last = len(self.score) - 1
         return next((t for t, s in enumerate(self.score) if s >= threshold), last)
 
+    def over_confident(self, threshold: float) -> bool:
+        """Whether a wrong answer is accepted."""
+        end = self.stop(threshold)
+        return self.score[end] >= threshold and not self.right[end]
+
+    def over_retrieved(self, threshold: float) -> bool:
+        """Whether a right answer is refused."""
+        return any(self.right[: self.stop(threshold)])
+
 
 @dataclass(frozen=True, slots=True)
 class StopScore:
@@ -68,8 +77,8 @@ def stop_scores(walks: Sequence[Walk], threshold: float) -> StopScore:
     return StopScore(
         _mean(w.right[s] for w, s in zip(walks, stops)),
         _mean(stops),
-        _mean(w.score[s] >= threshold and not w.right[s] for w, s in zip(walks, stops)),
-        _mean(any(w.right[:s]) for w, s in zip(walks, stops)),
+        _mean(w.over_confident(threshold) for w in walks),
+        _mean(w.over_retrieved(threshold) for w in walks),
         _mean(w.right[b] - w.right[s] for w, s, b in zip(walks, stops, best)),
         _mean(s - b for s, b in zip(stops, best)),
     )

@@ -9,15 +9,15 @@ by the variable SCRUBJAY_STUDY_MODEL. Scale ``full`` is the sheet's 3,000 papers
 from __future__ import annotations
 
 import asyncio
-import json
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from scrubjay.agents.review.check import CitationCheck, coverage
-from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.core.finding import Finding
+from scrubjay.studies.kept import kept
 from scrubjay.studies.litllms_judge import CLAIMS, judge
 from scrubjay.studies.litllms_measure import (
     measure_gate,
@@ -29,6 +29,9 @@ from scrubjay.studies.litllms_measure import (
 from scrubjay.studies.litllms_stage import SIZES, Size, Stage
 from scrubjay.studies.study import Progress, Scale, study
 from scrubjay.worlds.literature import LiteratureWorld
+
+if TYPE_CHECKING:
+    from scrubjay.models.types import LanguageModel
 
 MODEL = "smollm2-135m"
 FITTED_ON = (100, 101, 102)
@@ -70,18 +73,13 @@ async def _worlds(
     try:
         encoder, worlds = load_encoder(), []
         for i in range(size.seeds):
-            keep = _Parts(out, seed + i)
-            stage = Stage.make(size, seed + i, out, encoder)
             progress("worlds", i, size.seeds)
+            stage = Stage.make(size, seed + i, out, encoder)
             worlds.append(
-                {
-                    "sources": await keep("sources", measure_sources(stage, size, model)),
-                    "gate": await keep("gate", measure_gate(stage, size)),
-                    "orders": await keep("orders", measure_orders(stage, size, model, progress)),
-                    "writing": {}
-                    if model is None
-                    else await keep("writing", measure_writing(stage, size, model)),
-                    "support": await keep("support", measure_support(stage, size, model)),
+                {"writing": {}}
+                | {
+                    name: await kept(out / f"{name}-{seed + i}.json", work)
+                    for name, work in _work(stage, size, model, progress).items()
                 }
             )
         progress("worlds", size.seeds, size.seeds)
@@ -91,19 +89,17 @@ async def _worlds(
             await model.close()
 
 
-class _Parts:
-    """Finished parts of one world, a file each."""
-
-    def __init__(self, folder: Path, seed: int) -> None:
-        self.folder, self.seed = folder, seed
-
-    async def __call__(self, name: str, work: Any) -> Any:
-        path = self.folder / f"{name}-{self.seed}.json"
-        if path.exists():
-            work.close()
-        else:
-            write_atomic(path, dump_json(await work))
-        return json.loads(path.read_text("utf-8"))
+def _work(
+    stage: Stage, size: Size, model: LanguageModel | None, progress: Progress
+) -> dict[str, Callable[[], Awaitable[Any]]]:
+    """What is measured in a world."""
+    parts = {
+        "sources": lambda: measure_sources(stage, size, model),
+        "gate": lambda: measure_gate(stage, size),
+        "orders": lambda: measure_orders(stage, size, model, progress),
+        "support": lambda: measure_support(stage, size, model),
+    }
+    return parts | ({"writing": lambda: measure_writing(stage, size, model)} if model else {})
 
 
 def calibrate(seeds: tuple[int, ...] = FITTED_ON) -> CitationCheck:

@@ -10,7 +10,6 @@ has the sheet's sizes and wants a GPU.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -21,7 +20,6 @@ import numpy as np
 
 from scrubjay.agents import ClosedBook, KnowledgeSolver, OneStepRAG, Session
 from scrubjay.agents.distil import gather
-from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.core.finding import Claim, Finding, Number
 from scrubjay.core.nouns import Question
 from scrubjay.core.randomness import numpy_stream
@@ -29,6 +27,7 @@ from scrubjay.evaluation.graphs import score_graph
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
 from scrubjay.evaluation.text import exact_match
 from scrubjay.models.types import LanguageModel
+from scrubjay.studies.kept import kept
 from scrubjay.studies.mechgpt_stage import SIZES, Size, Stage
 from scrubjay.studies.study import Progress, Scale, study
 from scrubjay.worlds.world import World
@@ -78,28 +77,14 @@ async def _parts(size: Size, spec: str, out: Path, seed: int, progress: Progress
     }  # fmt: skip
     if not spec:
         return parts
-    keep = _Kept(out)
-    parts["pairs"] = await keep("pairs", lambda: _pairs(stage, spec, seed, progress))
+    parts["pairs"] = await kept(out / "pairs.json", lambda: _pairs(stage, spec, seed, progress))
     folders = _tuned(stage, size, spec, parts["pairs"]["questions"], out, progress)
     for at, (way, model) in enumerate(folders.items()):
         progress("asking", at, len(folders) + 1)
-        parts[way] = await keep(way, lambda m=model: _closed(stage, m))  # type: ignore[misc]
+        parts[way] = await kept(out / f"{way}.json", lambda m=model: _closed(stage, m))  # type: ignore[misc]
     progress("asking", len(folders), len(folders) + 1)
-    parts["read"] = await keep("read", lambda: _reading(stage, spec, out, seed))
+    parts["read"] = await kept(out / "read.json", lambda: _reading(stage, spec, out, seed))
     return parts
-
-
-class _Kept:
-    """Finished parts, a file each."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    async def __call__(self, name: str, work: Callable[[], Any]) -> Any:
-        path = self.folder / f"{name}.json"
-        if not path.exists():
-            write_atomic(path, dump_json(await work()))
-        return json.loads(path.read_text("utf-8"))
 
 
 async def _pairs(stage: Stage, spec: str, seed: int, progress: Progress) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def train_critic(
     x = np.array(evidence_rows([(r.state, r.attempt) for r in rows], encoder))
     labels = np.array([row.label for row in rows], dtype=float)
     scores = _held_out_scores(rows, x, labels, groups, seed)
-    platt = _platt(scores, labels)
+    platt = fit_platt(scores, labels)
     weights = _fit(rows, x, labels, range(len(rows)), seed)
     critic = EncoderCritic(
         weights, platt, right / len(rows), trained_on=trained_on, encoder=encoder
@@ -110,7 +110,7 @@ def _fit(
     return Weights(tuple(mean.tolist()), tuple(scale.tolist()), tuple(weight.tolist()), intercept)
 
 
-def _platt(scores: Sequence[float], labels: np.ndarray) -> Platt:
+def fit_platt(scores: Sequence[float], labels: np.ndarray) -> Platt:
     """Slope and offset, with Platt's soft targets: a side with few rows is never certain."""
     right, wrong = labels.sum(), (1 - labels).sum()
     soft = np.where(labels > 0, (right + 1) / (right + 2), 1 / (wrong + 2))
