@@ -1,6 +1,8 @@
 """Endpoints against llama.cpp's own server and against a server that misbehaves on purpose."""
 
 import asyncio
+import contextlib
+import gzip
 import json
 import math
 import socket
@@ -264,6 +266,11 @@ def half(handler, _):
     handler.wfile.write(b'{"choices": [')
 
 
+def half_and_stall(handler, body):
+    half(handler, body)
+    stall(handler, body)
+
+
 def reset(handler, _):
     linger = struct.pack("ii", 1, 0)
     handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
@@ -330,12 +337,169 @@ def test_a_wish_to_wait_longer_than_our_patience_ends_at_once():
     assert waits == []
 
 
-def test_a_server_that_stalls_is_given_up():
-    with Scripted(stall) as server:
+@pytest.mark.parametrize("fault", [stall, half_and_stall])
+def test_a_server_that_stalls_is_given_up(fault):
+    with Scripted(fault) as server:
         patience = Patience(attempts=2, seconds=5.0, connect=1.0, read=0.2)
         result, _ = ask(server, patience=patience)
-    assert "gave no answer within 0.2 s; gave up after 2 attempts" in result
+    assert "gave no answer within 0.2 s (SCRUBJAY_PATIENCE sets how long to wait)" in result
+    assert "gave up after 2 attempts" in result
     assert len(server.seen) == 2
+
+
+def test_a_server_that_works_off_a_queue_is_not_silent():
+    """Five requests of 0.15 s each, one after another: the last waits longer than a silence may."""
+    turn = threading.Lock()
+
+    def slow(handler, body):
+        with turn:
+            handler.server.scripted.over.wait(0.15)
+        OK(handler, body)
+
+    async def many(m):
+        return await asyncio.gather(*(m.generate(QUESTION, max_tokens=n) for n in range(1, 6)))
+
+    with Scripted(slow) as server:
+        patience = Patience(attempts=1, seconds=5.0, read=0.4)
+        result, _ = ask(server, patience=patience, call=many)
+    assert [r.text for r in result] == ["fine"] * 5
+    assert len(server.seen) == 5
+
+
+def test_a_server_that_stalls_after_good_answers_is_given_up_soon():
+    with Scripted(OK, OK, stall) as server:
+        patience = Patience(attempts=6, seconds=30.0, read=0.2)
+
+        async def three(m):
+            return [await m.generate(QUESTION, max_tokens=n) for n in (1, 2, 3)]
+
+        began = time.monotonic()
+        result, _ = ask(server, patience=patience, call=three)
+    assert "gave up after 2 attempts" in result, "a silent server isn't asked six times"
+    assert time.monotonic() - began < 5.0
+
+
+def test_patience_comes_from_the_environment(monkeypatch):
+    monkeypatch.setenv("SCRUBJAY_PATIENCE", "6")
+    with Scripted(OK) as server:
+        patience = Wire(server.url).patience
+        assert (patience.read, patience.seconds, patience.attempts) == (6.0, 30.0, 6)
+        for wrong in ("soon", "0", "nan", "-1"):
+            monkeypatch.setenv("SCRUBJAY_PATIENCE", wrong)
+            with pytest.raises(ModelError, match="no number of seconds"):
+                Wire(server.url)
+        with pytest.raises(ModelError, match="characters that no API key has"):
+            Wire(server.url, key="schlüssel\n", patience=QUICK)
+
+
+def test_a_limit_per_minute_is_waited_out_without_being_told_how_long():
+    with Scripted(*[refuse("too many", 429)] * 7, OK) as server:
+        # Four attempts at anything else.
+        result, waits = ask(server, patience=Patience(attempts=4, seconds=300.0))
+    assert result.text == "fine"
+    assert len(waits) == 7
+
+
+def plain(raw, status=200, **headers):
+    """Bytes as they are."""
+
+    def step(handler, _):
+        handler.send_response(status)
+        for name, content in headers.items():
+            handler.send_header(name.replace("_", "-"), content)
+        handler.send_header("Content-Length", str(len(raw)))
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            handler.wfile.write(raw)
+
+    return step
+
+
+def flood(handler, _):
+    handler.send_response(200)
+    handler.end_headers()
+    with contextlib.suppress(OSError):
+        for _ in range(1000):
+            handler.wfile.write(b" " * 1_000_000)
+
+
+BOMB = gzip.compress(b" " * 100_000_000)
+
+
+@pytest.mark.parametrize(
+    ("step", "sentence"),
+    [
+        (flood, "sends more than 32 MB for one answer"),
+        (plain(BOMB, Content_Encoding="gzip"), "sends more than 32 MB for one answer"),
+        (plain(b"no gzip", Content_Encoding="gzip"), "broke the connection"),
+        (plain(b"<a>", Content_Type="x; charset=base64"), "doesn't answer in JSON but with '<a>'"),
+        (plain(b"<a>", 500, Content_Type="x; charset=utf-16"), "(status 500: <a>)"),
+        (plain(b'{"choices": [{"text": "\xff"}]}'), "cut off or damaged"),
+        (plain(b'{"a":' * 100_000), "cut off or damaged"),
+        (plain(b'{"choices": [{"text": "a"}], "usage": {"prompt_tokens": 1e999}}'), "OpenAI form"),
+        (send(200, {"choices": [None]}), "OpenAI form"),
+        (send(200, {"choices": {"a": 1}}), "OpenAI form"),
+        (send(200, {"choices": [{"text": ["x"]}]}), "OpenAI form"),
+        (send(302, "", Location="http://["), "redirects to http://[;"),
+        (refuse("\x9b2J\u202eup\x1b[2J\ud800 \x07down"), "(status 400): 2J up [2J? down"),
+        (send(429, "", Retry_After="9" * 400), "asks to wait inf s; gave up after 1 attempt"),
+        (send(429, "", Retry_After="Fri, 31 Dec 9999 23:59:59 -2359"), "asks to wait 2"),
+        (send(418, "tea"), "(status 418): tea"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_garbage_is_one_printable_sentence(step, sentence):
+    with Scripted(step) as server:
+        result, _ = ask(server)
+    assert sentence in result
+    assert result.isprintable()
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "1e9", '"x"', "null", "[1]"])
+def test_log_probabilities_that_are_none_are_as_good_as_missing(value):
+    token = f'{{"token": "a", "id": "q", "logprob": {value}, "top_logprobs": [{{"logprob": {value}'
+    body = f'{{"choices": [{{"text": "a", "logprobs": {{"content": [{token}}}]}}]}}}}]}}'
+    with Scripted(plain(body.encode())) as server:
+        result, _ = ask(server)
+        assert (result.text, result.logprobs, result.tokens) == ("a", (), ())
+        result, _ = ask(server, call=lambda m: m.generate("a", max_tokens=1, want={"entropy"}))
+        assert "gives no log-probabilities, so no entropies" in result
+
+
+def test_text_that_no_file_or_terminal_takes_is_replaced():
+    token = {"token": "a", "logprob": -1, "bytes": 10**12}
+    choice = {"text": "a\ud800b", "logprobs": {"content": [token]}}
+    with Scripted(send(200, {"choices": [choice]})) as server:
+        result, _ = ask(server)
+    assert result.text == "a?b"
+
+
+def test_a_page_in_the_middle_is_tried_again():
+    with Scripted(OK, send(200, "<html>gateway</html>"), send(200, ""), OK) as server:
+
+        async def twice(m):
+            return [await m.generate(QUESTION, max_tokens=n) for n in (1, 2)]
+
+        result, waits = ask(server, call=twice)
+    assert [r.text for r in result] == ["fine", "fine"]
+    assert len(waits) == 2
+
+
+def test_a_missing_route_in_the_middle_is_no_reason_to_go_on_otherwise():
+    with Scripted(send(200, {"choices": [{"text": "x"}]}), refuse("gone", 404)) as server:
+
+        async def twice(m):
+            return [await m.generate("Say", max_tokens=n) for n in (1, 2)]
+
+        result, _ = ask(server, call=twice)
+    assert "status 404): gone" in result
+    assert all(path == "/v1/completions" for path, _ in server.seen)
+
+
+def test_a_server_that_dies_while_its_abilities_are_found_out_has_not_none():
+    with Scripted(refuse("no echo"), refuse("slow down", 429)) as server:
+        result, _ = ask(server, call=lambda m: m.choose("x", ["a", "b"]))
+        assert "slow down" in result, "not: it has no log-probabilities, so the choice is read"
 
 
 def test_a_server_that_trickles_is_bounded_by_total_patience():

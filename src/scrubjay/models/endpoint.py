@@ -28,7 +28,7 @@ from scrubjay.models.reply import Reply, continuation, read_completion
 from scrubjay.models.seam import seam, transcript
 from scrubjay.models.server import NO_SUCH_ROUTE, Server, warn
 from scrubjay.models.types import Choice, Completion, Message, Prompt, Scored, Want
-from scrubjay.models.wire import Refused, Wire
+from scrubjay.models.wire import Away, Refused, Wire
 
 TOP_CHAT, TOP_TEXT = 20, 5
 """Alternatives per token to ask for when entropies are wanted: the most OpenAI gives per route."""
@@ -61,7 +61,7 @@ class EndpointModel:
             ResponseCache() if cache is True else cache or None,
         )
         self.name = self.server.name
-        self._chat_only = False
+        self._chat_only = self._completes = False
         self._scorer: Literal["echo", "grammar", "none", "unknown"] = "unknown"
         self._locks: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = (
             WeakKeyDictionary()
@@ -184,8 +184,12 @@ class EndpointModel:
         if not self._chat_only:
             body = {"prompt": prompt, "logprobs": TOP_TEXT if entropies else 1, **settings}
             try:
-                return "text", *await self.server.ask("/completions", body, explain=False)
+                answered = await self.server.ask("/completions", body, explain=False)
+                self._completes = True
+                return "text", *answered
             except Refused as refusal:
+                if self._completes:  # it has this route: a refusal now means something else
+                    raise
                 if refusal.status not in NO_SUCH_ROUTE and "chat model" not in refusal.message:
                     raise
         body = self._chat_body([Message("user", prompt)], logprobs=True, **settings, **top)
@@ -218,9 +222,15 @@ class EndpointModel:
             return self._scorer
 
     async def _try(self, scoring: Awaitable[object], no: type[ModelError]) -> bool:
-        """Whether it gives scores. Routes that few servers have may fail in any way (``no``)."""
+        """Whether it gives scores. Routes that few servers have may fail in any way (``no``).
+
+        Raises:
+            Away: it doesn't answer at all now, so nobody knows.
+        """
         try:
             return await scoring is not None
+        except Away:
+            raise
         except no:
             return False
 

@@ -7,7 +7,7 @@ objects (chat, llama.cpp) or parallel lists (completions of OpenAI and vLLM).
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,13 +56,14 @@ def read_reply(value: Mapping[str, Any], where: str) -> Reply:
         usage = value.get("usage") or {}
         tokens = _tokens(choice.get("logprobs") or {})
         return Reply(
-            text or "",
+            # Half a character (a lone surrogate) can be neither stored nor printed.
+            (text or "").encode("utf-8", "replace").decode(),
             tokens,
             str(choice.get("finish_reason") or "stop"),
-            int(usage.get("prompt_tokens") or 0),
-            int(usage.get("completion_tokens") or len(tokens)),
+            _count(usage.get("prompt_tokens"), 0),
+            _count(usage.get("completion_tokens"), len(tokens)),
         )
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise ModelError(
             f"the server at {where} sent an answer that isn't in the OpenAI form: is this the "
             "address of an OpenAI-compatible API (it usually ends in /v1)?"
@@ -76,16 +77,28 @@ def _tokens(logprobs: Mapping[str, Any]) -> tuple[Token, ...]:
     values = logprobs.get("token_logprobs") or ()
     tops = logprobs.get("top_logprobs") or [None] * len(pieces)
     return tuple(
-        Token(_piece(p), _number(v), top=tuple(map(float, (t or {}).values())))
+        Token(_piece(p), _number(v), top=_top((t or {}).values()))
         for p, v, t in zip(pieces, values, tops)
     )
 
 
 def _token(item: Mapping[str, Any]) -> Token:
-    raw = item.get("bytes")
-    piece = item["token"].encode() if raw is None else bytes(raw)
-    top = tuple(float(t["logprob"]) for t in item.get("top_logprobs") or ())
-    return Token(piece, _number(item["logprob"]), item.get("id"), top)
+    raw, id = item.get("bytes"), item.get("id")
+    piece = bytes(raw) if isinstance(raw, list) else item["token"].encode("utf-8", "replace")
+    top = _top(t["logprob"] for t in item.get("top_logprobs") or ())
+    return Token(piece, _number(item["logprob"]), id if type(id) is int else None, top)
+
+
+def _top(values: Iterable[object]) -> tuple[float, ...]:
+    """The alternatives' log-probabilities; none where one of them is no such number."""
+    numbers = [_number(v) for v in values]
+    known = tuple(n for n in numbers if n is not None)
+    return known if len(known) == len(numbers) else ()
+
+
+def _count(value: object, missing: int) -> int:
+    """A number of tokens; ``missing`` where the server says none."""
+    return max(0, int(value)) if isinstance(value, int | float) and value else missing
 
 
 def _piece(text: str) -> bytes:
@@ -99,8 +112,12 @@ def _piece(text: str) -> bytes:
 
 
 def _number(value: object) -> float | None:
-    number = float(value) if isinstance(value, int | float) else None
-    return None if number is None or math.isnan(number) else number
+    """A log-probability; None for what can't be one (NaN, infinite, well above zero).
+
+    Some servers round: a trifle above zero is zero.
+    """
+    number = float(value) if isinstance(value, int | float) else math.nan
+    return min(number, 0.0) if math.isfinite(number) and number < 0.01 else None
 
 
 def continuation(tokens: Sequence[Token], after: str, text: str) -> tuple[float, ...] | None:

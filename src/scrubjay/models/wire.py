@@ -1,18 +1,19 @@
 """HTTP to a model server: one address, a cap on concurrent requests, retries, plain errors.
 
 Everything that can go wrong on the way comes out as a ``ModelError`` with one sentence. A refusal
-that the caller may act on (a field the server doesn't know, a missing route) is a ``Refused``.
+that the caller may act on (a field the server doesn't know, a missing route) is a ``Refused``; a
+server that has gone, fallen silent or had enough is ``Away``, which says nothing about what it can.
+Whatever a server sends is read to at most ``LARGEST`` bytes and shown as one printable line.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import re
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
@@ -20,25 +21,10 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from scrubjay.core.errors import ModelError
-from scrubjay.models.retry import BUSY, Patience, retry_after
-
-
-class Refused(ModelError):
-    """The server understood and said no: status 4xx or 501, and what it said."""
-
-    def __init__(self, sentence: str, status: int, message: str) -> None:
-        super().__init__(sentence)
-        self.status, self.message = status, message
-
-
-@dataclass(frozen=True, slots=True)
-class _Failure:
-    """An attempt that may go better next time."""
-
-    reason: str
-    """Completes 'the server at URL …'."""
-    wait: float | None = None
-    """Seconds the server asked for."""
+from scrubjay.models.retry import Patience
+from scrubjay.models.verdict import LARGEST, Answer, Failure, judge, one_line
+from scrubjay.models.verdict import Away as Away
+from scrubjay.models.verdict import Refused as Refused
 
 
 class Wire:
@@ -74,10 +60,14 @@ class Wire:
         self._base = parts._replace(path=parts.path.rstrip("/"), fragment="")
         self.url = self._base._replace(query="").geturl()
         """The address as shown in messages (without its query, which may hold a secret)."""
-        self.patience = patience or Patience()
+        self.patience = patience or Patience.from_environment()
+        if key and not (key.isascii() and key.isprintable()):
+            raise ModelError("SCRUBJAY_API_KEY holds characters that no API key has")
         self._key, self._sleep, self._concurrency = key, sleep, max(1, concurrency)
         self._loopback = parts.hostname in ("localhost", "127.0.0.1", "::1")
-        self._answered = False
+        self._answered = self._understood = False
+        self._heard = 0.0
+        """When the server last sent anything."""
         self._clients: WeakKeyDictionary[
             asyncio.AbstractEventLoop, tuple[httpx.AsyncClient, asyncio.Semaphore]
         ] = WeakKeyDictionary()
@@ -124,7 +114,8 @@ class Wire:
         loop = asyncio.get_running_loop()
         if loop not in self._clients:
             headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-            timeout = httpx.Timeout(self.patience.read, connect=self.patience.connect, pool=None)
+            # Silence is the whole server's, see ``_heard_out``.
+            timeout = httpx.Timeout(None, connect=self.patience.connect)
             limits = httpx.Limits(max_connections=self._concurrency)
             client = httpx.AsyncClient(
                 headers=headers, timeout=timeout, limits=limits, trust_env=not self._loopback
@@ -145,99 +136,94 @@ class Wire:
         path = self._base.path.removesuffix("/v1") if root else self._base.path
         url = self._base._replace(path=path + route).geturl()
         async with slots:
-            left, attempt = patience.seconds, 0
+            left, attempt, stalls = patience.seconds, 0, 0
             while True:
                 began = time.monotonic()
-                result = await self._attempt(client, method, url, raw, left)
-                if not isinstance(result, _Failure):
+                result = await self._attempt(client, method, url, raw, patience, left)
+                if not isinstance(result, Failure):
                     return result
                 wait = patience.wait(attempt, f"{route} {raw!r}", result.wait)
                 left -= time.monotonic() - began + wait
-                attempt += 1
-                if attempt >= patience.attempts or left <= 0.0:
+                attempt, stalls = attempt + 1, stalls + (result.kind == "silent")
+                most = patience.attempts * (2 if result.kind == "often" else 1)
+                if attempt >= most or stalls >= patience.stalls or left <= 0.0:
                     break
                 await self._sleep(wait)
         asked = f", and asks to wait {result.wait:.0f} s" if result.wait else ""
-        raise ModelError(
+        raise (ModelError if result.kind == "broken" else Away)(
             f"the server at {self.url} {result.reason}{asked}; gave up after {attempt} "
             f"attempt{'s' if attempt > 1 else ''}"
         )
 
     async def _attempt(
-        self, client: httpx.AsyncClient, method: str, url: str, raw: bytes | None, seconds: float
-    ) -> dict[str, Any] | _Failure:
-        headers = {"Content-Type": "application/json"} if raw is not None else {}
+        self,
+        client: httpx.AsyncClient,
+        method: str,
+        url: str,
+        raw: bytes | None,
+        patience: Patience,
+        seconds: float,
+    ) -> dict[str, Any] | Failure:
+        """One request, to its answer or to the reason why there is none."""
         try:
             async with asyncio.timeout(seconds):
-                reply = await client.request(method, url, content=raw, headers=headers)
+                answer = await self._heard_out(client, method, url, raw, patience.read)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            what = "no answer" if isinstance(error, httpx.TimeoutException) else _one_line(error)
+            what = "no answer" if isinstance(error, httpx.TimeoutException) else one_line(error)
             if not self._answered:
-                raise ModelError(
+                raise Away(
                     f"nothing answers at {self.url} ({what}): is the server running, and is the "
                     "address right?"
                 ) from error
-            return _Failure(f"went away ({what})")
+            return Failure(f"went away ({what})", kind="gone")
         except (httpx.TimeoutException, TimeoutError):
-            return _Failure(f"gave no answer within {min(seconds, self.patience.read):.3g} s")
+            quiet = f"gave no answer within {min(seconds, patience.read):.3g} s"
+            return Failure(f"{quiet} (SCRUBJAY_PATIENCE sets how long to wait)", kind="silent")
         except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise ModelError(f"'{self.url}' is not an address: {_one_line(error)}") from error
+            raise ModelError(f"'{self.url}' is not an address: {one_line(error)}") from error
         except httpx.RequestError:
-            return _Failure("broke the connection in the middle of an answer")
+            return Failure("broke the connection in the middle of an answer")
+        if answer is None:
+            raise ModelError(
+                f"the server at {self.url} sends more than {LARGEST / 1e6:.0f} MB for one answer"
+            )
         self._answered = True
-        return self._judge(reply)
+        judged = judge(answer, self.url, self._key, self._understood)
+        self._understood = self._understood or isinstance(judged, dict)
+        return judged
 
-    def _judge(self, reply: httpx.Response) -> dict[str, Any] | _Failure:
-        status, said = reply.status_code, self._said(reply)
-        quota = "insufficient_quota" in reply.text
-        if status in BUSY and not quota:
-            wait = retry_after(reply.headers.get("Retry-After"), time.time())
-            return _Failure(f"is busy or failing (status {status}: {said})", wait)
-        if status in (401, 403):
-            problem = "refuses the API key" if self._key else "wants an API key"
-            raise ModelError(
-                f"the server at {self.url} {problem} (status {status}); set the environment "
-                "variable SCRUBJAY_API_KEY"
-            )
-        if 300 <= status < 400:
-            target = urlsplit(reply.headers.get("Location", "elsewhere"))._replace(query="")
-            raise ModelError(
-                f"the server at {self.url} redirects to {target.geturl()}; give that address"
-            )
-        if status >= 400:
-            raise Refused(
-                f"the server at {self.url} refused the request (status {status}): {said}",
-                status,
-                said,
-            )
+    async def _heard_out(
+        self, client: httpx.AsyncClient, method: str, url: str, raw: bytes | None, quiet: float
+    ) -> Answer | None:
+        """The answer (None: too large), unless the whole server is silent for ``quiet`` seconds.
+
+        A server with a queue lets one request wait while it answers others: that is no silence.
+
+        Raises:
+            TimeoutError: it was silent.
+            httpx.RequestError: the connection failed.
+        """
+        request = asyncio.ensure_future(self._exchange(client, method, url, raw))
+        began = time.monotonic()
         try:
-            value = reply.json()
-        except (ValueError, RecursionError):
-            if reply.text.lstrip().startswith("{"):
-                return _Failure("sent only part of an answer")
-            raise ModelError(
-                f"the server at {self.url} doesn't answer in JSON but with {said!r}: is this the "
-                "address of an OpenAI-compatible API (it usually ends in /v1)?"
-            ) from None
-        if not isinstance(value, dict):
-            raise ModelError(f"the server at {self.url} answers with JSON that is no object")
-        if value.get("error"):
-            raise Refused(f"the server at {self.url} reports: {said}", status, said)
-        return value
+            while (left := max(began, self._heard) + quiet - time.monotonic()) > 0.0:
+                await asyncio.wait({request}, timeout=left)
+                if request.done():
+                    return request.result()
+            raise TimeoutError
+        finally:
+            request.cancel()
 
-    def _said(self, reply: httpx.Response) -> str:
-        """What an error reply says, in one short line without the key."""
-        try:
-            value = reply.json()
-            error = value.get("error", value.get("detail", value))
-            text = error.get("message", error) if isinstance(error, dict) else error
-        except (ValueError, AttributeError, RecursionError):
-            text = reply.text
-        line = _one_line(text)
-        return line.replace(self._key, "…") if self._key else line
-
-
-def _one_line(text: object, most: int = 200) -> str:
-    """Any text as one printable line of at most ``most`` characters."""
-    line = re.sub(r"[\s\x00-\x1f\x7f]+", " ", str(text)).strip() or "no reason given"
-    return line if len(line) <= most else line[: most - 1] + "…"
+    async def _exchange(
+        self, client: httpx.AsyncClient, method: str, url: str, raw: bytes | None
+    ) -> Answer | None:
+        headers = {"Content-Type": "application/json"} if raw is not None else {}
+        body = bytearray()
+        async with client.stream(method, url, content=raw, headers=headers) as reply:
+            async for piece in reply.aiter_bytes():
+                self._heard = time.monotonic()
+                body += piece
+                if len(body) > LARGEST:
+                    return None
+            self._heard = time.monotonic()
+            return Answer(reply.status_code, reply.headers, bytes(body))
