@@ -31,7 +31,7 @@ Progress = Callable[[str, int, int], None]
 
 async def practise_worlds(
     worlds: Mapping[str, World],
-    model: LanguageModel,
+    model: LanguageModel | None,
     questions: int,
     folder: Path,
     *,
