@@ -474,6 +474,15 @@ def test_text_that_no_file_or_terminal_takes_is_replaced():
     assert result.text == "a?b"
 
 
+def test_null_for_a_text_is_said_once_and_not_kept(tmp_path):
+    with Scripted(send(200, chat(None)), send(200, chat(None)), OK) as server:
+        model = EndpointModel(server.url, "m", cache=ResponseCache(tmp_path / "r.sqlite"))
+        with pytest.warns(UserWarning, match="sends null instead of a text") as told:
+            done = run(model, *[lambda m: m.generate(QUESTION, max_tokens=5)] * 3)
+    assert [d.text for d in done] == ["", "", "fine"]
+    assert len(told) == 1
+
+
 def test_a_page_in_the_middle_is_tried_again():
     with Scripted(OK, send(200, "<html>gateway</html>"), send(200, ""), OK) as server:
 

@@ -61,6 +61,7 @@ class Reply:
             "answer": None if self.declined else answer.text,
             "draft": answer.text,
             "source": source,
+            "method": self.explained.evidence.method,
             "confidence": answer.confidence,
             "citations": self.cited(),
             "cost": {"calls": spent.calls, "searches": spent.searches, "tokens": spent.tokens},
@@ -75,6 +76,8 @@ class Reply:
         said = DECLINED if self.declined else " ".join(printable(answer.text).split())
         unsure = self.declined or answer.confidence is None
         sure = "" if unsure else f", sure to {answer.confidence:.0%}"
+        if self.explained.evidence.method == "sampling":
+            sure += " (judged by asking again, as the model gives no log-probabilities)"
         out = [said]
         if answer.source is not None:
             out.append(f"  {FROM[answer.source]}{sure}")

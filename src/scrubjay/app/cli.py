@@ -72,10 +72,11 @@ def main() -> None:
     """Entry point: turns ``ScrubjayError`` into one sentence and exit status 2."""
     from scrubjay.core.errors import ScrubjayError
 
+    _prepare_terminal()
     try:
         app()
     except ScrubjayError as error:
-        print(f"scrubjay: {error}", file=sys.stderr)
+        print(f"scrubjay: {_shown(error)}", file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -83,3 +84,26 @@ def main() -> None:
     except KeyboardInterrupt:
         print("scrubjay: stopped; the same command goes on where this one was", file=sys.stderr)
         sys.exit(130)
+
+
+def _shown(message: object) -> str:
+    """A message whose lines stay lines and in which nothing else can move the cursor: it may quote
+    file names, servers and models."""
+    from scrubjay.retrieval.files import printable
+
+    return "\n".join(printable(line) for line in str(message).split("\n"))
+
+
+def _prepare_terminal() -> None:
+    """Warnings are sentences, too; a character that the terminal lacks is shown as its code."""
+    import io
+    import warnings
+
+    def tell(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+        if issubclass(category, UserWarning):  # the others are for developers
+            print(f"scrubjay: note: {_shown(message)}", file=sys.stderr)
+
+    warnings.showwarning = tell
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -52,12 +52,18 @@ def gap(
     from rich.console import Console, Group
 
     from scrubjay.app.show import bars, emit
+    from scrubjay.core.errors import ModelError
     from scrubjay.evaluation.measure import Plan, measure
 
     asked, kinds = _names(settings), _names(tasks)
     plan = Plan(world, model, asked, kinds, questions, twins, encoder, seed, sources)
-    with bars() as progress:
-        result = measure(plan, out, progress)
+    try:
+        with bars() as progress:
+            result = measure(plan, out, progress)
+    except ModelError as error:
+        if not (out / "answers.jsonl").exists():
+            raise
+        raise ModelError(f"{error}; the same command goes on with the answers so far") from error
     rows = [row.as_dict() for row in result.rows]
     emit(rows, as_json, lambda: Group(*_tables(result.rows)))
     if not as_json:

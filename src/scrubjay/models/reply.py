@@ -37,6 +37,8 @@ class Reply:
     """'stop', 'length', or what else ended it."""
     tokens_in: int
     tokens_out: int
+    null: bool = False
+    """Whether the server sent null for a text, as models do that used up their tokens thinking."""
 
 
 def read_reply(value: Mapping[str, Any], where: str) -> Reply:
@@ -62,6 +64,7 @@ def read_reply(value: Mapping[str, Any], where: str) -> Reply:
             str(choice.get("finish_reason") or "stop"),
             _count(usage.get("prompt_tokens"), 0),
             _count(usage.get("completion_tokens"), len(tokens)),
+            null=text is None,
         )
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise ModelError(

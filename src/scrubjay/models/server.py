@@ -36,6 +36,7 @@ class Server:
         self.wire, self.model, self.cache = wire, model, cache
         self.name = f"endpoint:{wire.url}#{model}"
         self._refused: list[str] = []
+        self._null = False
 
     async def close(self) -> None:
         """Close this event loop's connections and the cache."""
@@ -74,7 +75,11 @@ class Server:
                         raise await self._explain(route, refusal) from refusal
                     raise
         reply = read_reply(value, self.wire.url)
-        if cache is not None:
+        if reply.null:
+            if not self._null:
+                warn(f"{self.name} sends null instead of a text; that counts as an empty one")
+            self._null = True
+        elif cache is not None:
             cache.put(key, {"reply": value, "refused": left_out})
         return reply, left_out
 

@@ -20,8 +20,10 @@ from scrubjay.core.errors import InputError, ScrubjayError
 
 MAX_BYTES = 50_000_000
 """A larger file is skipped: text of that size is data, not documentation."""
-PASSED = frozenset({"node_modules", "__pycache__", "venv", "env", "site-packages", "CVS", "_darcs"})
-"""Folders that hold other people's files; passed over below a path, not when they are the path."""
+PASSED = frozenset({"node_modules", "__pycache__", "venv", "env", "site-packages", "CVS", "_darcs",
+                    "_sources", "_static"})  # fmt: skip
+"""Folders of other people's files, and of what Sphinx puts beside its pages (their sources, once
+more, and its scripts); passed over below a path, not when they are the path."""
 
 
 class Unreadable(ScrubjayError):
@@ -80,12 +82,14 @@ def find(
         InputError: a path doesn't exist.
     """
     base = common_folder(paths)
-    seen: set[str] = set()
+    seen: dict[str, Path] = {}
     for given in paths:
-        for found in _below(Path(os.path.realpath(given)), base, hidden, exclude):
+        for path, found in _below(Path(os.path.realpath(given)), base, hidden, exclude):
             if found.name not in seen:
-                seen.add(found.name)
+                seen[found.name] = path
                 yield found
+            elif seen[found.name] != path:
+                yield Skipped(found.name, "another file's name looks the same")
 
 
 def read_bytes(file: File, limit: int = MAX_BYTES) -> bytes:
@@ -114,13 +118,19 @@ def printable(name: str) -> str:
     >>> printable("a\\x1b[2J\\nb")
     'a\\\\x1b[2J\\\\nb'
     """
-    raw = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in raw)
+    return "".join(c if c.isprintable() else _escaped(c) for c in name)
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 def _below(
     root: Path, base: Path, hidden: bool, exclude: Sequence[Path]
-) -> Iterator[File | Skipped]:
+) -> Iterator[tuple[Path, File | Skipped]]:
     waiting = [root]
     while waiting:
         path = waiting.pop()
@@ -128,17 +138,17 @@ def _below(
         try:
             info = os.lstat(path)
             if stat.S_ISLNK(info.st_mode):
-                yield Skipped(name, "a link, not followed")
+                yield path, Skipped(name, "a link, not followed")
             elif stat.S_ISREG(info.st_mode):
-                yield _file(path, name, info)
+                yield path, _file(path, name, info)
             elif not stat.S_ISDIR(info.st_mode):
-                yield Skipped(name, "not a regular file")
+                yield path, Skipped(name, "not a regular file")
             elif path not in exclude:
                 inside = sorted(os.listdir(path), reverse=True)
                 if path == root or hidden or "pyvenv.cfg" not in inside:
                     waiting += [path / n for n in inside if hidden or not _passed(n)]
         except OSError as error:
-            yield Skipped(name, (error.strerror or str(error)).lower())
+            yield path, Skipped(name, (error.strerror or str(error)).lower())
 
 
 def _file(path: Path, name: str, info: os.stat_result) -> File | Skipped:
