@@ -208,11 +208,11 @@ def test_passages_keep_to_their_section_and_know_their_lines() -> None:
     )
     made = passages("d/x.md", readers.read("markdown", source), words=50)
     assert (made[0].title, made[0].text, dict(made[0].meta)) == (
-        "x.md > A",
+        "A",
         "one\n\ntwo",
         {"file": "d/x.md", "line": 3, "last": 5, "section": "A"},
     )
-    assert all(p.title == "x.md > A > B" for p in made[1:])
+    assert all(p.title == "A > B" for p in made[1:])
     lines = source.decode().split("\n")
     for p in made:  # the truth of file:line, for every passage
         assert lines[p.meta["line"] - 1 : p.meta["last"]] == p.text.split("\n")
@@ -368,4 +368,4 @@ def test_found_by_words_with_place(tmp_path: Path) -> None:
     sync([tmp_path / "docs"], tmp_path / "i.index")
     index = Index.open(tmp_path / "i.index")
     (best, *_) = asyncio.run(index.search("who hides acorns", 1))
-    assert (place(best.passage), best.passage.title) == ("birds.md:3", "birds.md > Jays")
+    assert (place(best.passage), best.passage.title) == ("birds.md:3", "Jays")

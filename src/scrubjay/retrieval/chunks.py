@@ -1,12 +1,16 @@
 """From blocks to passages: whole paragraphs of one section, up to ``words`` words each.
 
-    # Jays              ->  Passage(title="birds.md > Jays > Food", text="They hide acorns. …",
+    # Jays              ->  Passage(title="Jays > Food", text="They hide acorns. …",
     ## Food                         meta={"file": "birds.md", "line": 3, "last": 5})
     They hide acorns. …
 
 A passage never crosses a heading, and its title is the way of headings to it, so that a paragraph
-that says only "it" is still found. A paragraph that is too long by itself is cut at line ends, then
-between words, then anywhere: no input makes a passage larger than ``CHARACTERS``.
+that says only "it" is still found; the entry of a definition list that the passage goes on with is
+the last part of that way. A block that introduces the next one (such an entry, or a sentence that
+ends in a colon) stands with it where both fit. The name of the file is a title only where no
+heading is, and before the definitions of source code: small models take it for the answer. A
+paragraph that is too long by itself is cut at line ends, then between words, then anywhere: no
+input makes a passage larger than ``CHARACTERS``.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from scrubjay.core.nouns import Passage
+from scrubjay.retrieval.readers import kind_of
 from scrubjay.retrieval.readers.types import Block
 
 WORDS = 120
@@ -48,13 +53,29 @@ def passages(name: str, blocks: Sequence[Block], words: int = WORDS) -> list[Pas
             headings = [h for h in headings if h.level < block.level] + [block]
             continue
         for piece in _pieces(block, words):
-            if waiting and (
-                _count(waiting) + _count([piece]) > words or piece.page != waiting[0].page
-            ):
+            if waiting and not _fits(waiting, piece, words):
+                led = _leading(waiting, piece, words)
+                del waiting[len(waiting) - len(led) :]
                 close()
+                waiting += led
             waiting.append(piece)
     close()
     return made or _bare(name, headings, ids)
+
+
+def _fits(waiting: Sequence[Block], piece: Block, words: int) -> bool:
+    return piece.page == waiting[0].page and _count([*waiting, piece]) <= words
+
+
+def _leading(waiting: Sequence[Block], piece: Block, words: int) -> list[Block]:
+    """The last of the waiting blocks that introduce the piece and fit into one passage with it."""
+    led: list[Block] = []
+    for block in reversed(waiting):
+        introduces = block.leads or block.text.rstrip()[-1:] == ":"
+        if not introduces or not _fits([block, *led], piece, words):
+            break
+        led.insert(0, block)
+    return led
 
 
 def _bare(name: str, headings: list[Block], ids: dict[str, int]) -> list[Passage]:
@@ -65,22 +86,34 @@ def _bare(name: str, headings: list[Block], ids: dict[str, int]) -> list[Passage
 def _passage(
     name: str, headings: Sequence[Block], parts: Sequence[Block], ids: dict[str, int]
 ) -> Passage:
-    title = " > ".join(" ".join(h.text.split()) for h in headings)
-    file = name.rsplit("/", 1)[-1]
-    title = LONE.sub(" ", f"{file} > {title}" if title else file)[:TITLE]
+    way = [" ".join(h.text.split()) for h in headings]
+    if parts[0].term:
+        way.append(parts[0].term)
+    if not way or kind_of(name) == "code":
+        way.insert(0, name.rsplit("/", 1)[-1])
+    title = LONE.sub(" ", _title(way))
     text = LONE.sub(" ", "\n\n".join(p.text.strip("\n") for p in parts))
     digest = hashlib.blake2b(f"{title}\0{text}".encode(), digest_size=6).hexdigest()
     seen = ids[digest] = ids.get(digest, 0) + 1
     meta: dict[str, str | int] = {"file": name}
     if parts[0].line:
         meta["line"] = parts[0].line
-        meta["last"] = parts[-1].line + parts[-1].text.count("\n")
+        meta["last"] = parts[-1].last or parts[-1].line + parts[-1].text.count("\n")
     if parts[0].page:
         meta["page"] = parts[0].page
     if headings:
         meta["section"] = LONE.sub(" ", headings[-1].text)[:TITLE]
     return Passage(
         f"{name}#{digest}" + (f"-{seen}" if seen > 1 else ""), text, title, name, meta=meta
+    )
+
+
+def _title(way: list[str]) -> str:
+    """The way in at most ``TITLE`` characters: what is left out is its middle, never its end."""
+    while len(way) > 2 and len(" > ".join(way)) > TITLE:
+        del way[1]
+    return (
+        " > ".join(part[: TITLE // 2] for part in way)[:TITLE] if len(way) > 1 else way[0][:TITLE]
     )
 
 

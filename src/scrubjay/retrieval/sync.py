@@ -42,7 +42,7 @@ ACCOUNT = "files.json"
 BATCH, LARGEST = 1000, 5000
 """Passages put into the index at once; what a killed build may have to do again. A commit costs
 time in proportion to the index, so a larger index takes larger batches."""
-VERSION = 1
+VERSION = 2
 """Of reading and splitting; another one reads every file again."""
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from scrubjay.retrieval.files import Unreadable
 from scrubjay.retrieval.readers.decode import decode
 from scrubjay.retrieval.readers.types import Block
 
@@ -21,15 +22,20 @@ _METHOD = re.compile(r"    (?:async )?def \w+.*")
 _ABOVE = re.compile(r"\s{0,4}(#|//|/\*|\*|@|--|;)")
 _SECTION = re.compile(r"\[+[\w.\-\" ]+\]+")
 LONGEST = 300
+DENSE = 1000
+"""Characters a line on average from which on code was packed for machines, not written."""
 
 
 def read_code(data: bytes) -> list[Block]:
     """The blocks of a source file.
 
     Raises:
-        Unreadable: it is binary.
+        Unreadable: it is binary, or packed for machines (a search index, minified code).
     """
-    lines = decode(data).split("\n")
+    text = decode(data)
+    lines = text.split("\n")
+    if len(text) > DENSE * max(len(lines), 5):
+        raise Unreadable("packed for machines: its lines have over 1,000 characters")
     cuts: list[tuple[int, str, int]] = []
     for i, line in enumerate(lines):
         if len(line) > LONGEST:

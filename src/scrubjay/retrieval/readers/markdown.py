@@ -2,7 +2,8 @@
 
 A heading is a line of one to six ``#`` and text, or a line that is underlined. Which underline is
 which level is decided by the order in which they appear (reStructuredText's own rule; in Markdown
-``=`` comes before ``-`` anyway). Nothing inside a fence is a heading.
+``=`` comes before ``-`` anyway). Nothing inside a fence is a heading; tildes right under a line
+that they are as long as are its underline. A text with directives is reStructuredText (``rst``).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 
 from scrubjay.retrieval.readers.decode import decode
+from scrubjay.retrieval.readers.rst import cleaned, is_rst
 from scrubjay.retrieval.readers.types import Block
 
 _HASH = re.compile(r"(#{1,6})\s+(.*?)\s*#*\s*")
@@ -25,7 +27,8 @@ def read_markdown(data: bytes) -> list[Block]:
     Raises:
         Unreadable: it is binary.
     """
-    return blocks(decode(data))
+    text = decode(data)
+    return blocks(cleaned(text) if is_rst(text) else text)
 
 
 def blocks(text: str) -> list[Block]:
@@ -43,6 +46,8 @@ def blocks(text: str) -> list[Block]:
     for number, line in enumerate(text.split("\n"), 1):
         short = len(line) <= LONGEST
         mark = _FENCE.match(line) if short else None
+        if mark and not fence and len(paragraph) == 1 and _is_under(paragraph[0], line):
+            mark = None
         if fence:
             paragraph.append(line)
             fence = "" if mark and mark[1].startswith(fence) else fence
@@ -66,3 +71,7 @@ def blocks(text: str) -> list[Block]:
             paragraph.append(line)
     close()
     return found
+
+
+def _is_under(title: str, line: str) -> bool:
+    return _UNDER.fullmatch(line) is not None and len(line.rstrip()) >= len(title.rstrip())

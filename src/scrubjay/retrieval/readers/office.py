@@ -10,6 +10,7 @@ import io
 import posixpath
 import re
 import zipfile
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from scrubjay.retrieval.files import Unreadable
@@ -106,7 +107,7 @@ def read_epub(data: bytes) -> list[Block]:
                 posixpath.normpath(posixpath.join(posixpath.dirname(package), href))
             )
             # Lines of a file inside an archive help nobody to find the place.
-            found += [Block(b.text, 0, b.level, keep=b.keep) for b in page_blocks(decode(page))]
+            found += [replace(b, line=0, last=0) for b in page_blocks(decode(page))]
     return found
 
 

@@ -18,3 +18,9 @@ class Block:
     """Page of a PDF, from 1; 0: no pages."""
     keep: bool = False
     """Line breaks carry meaning (code)."""
+    term: str = ""
+    """What it explains: the entry of a definition list that it belongs to."""
+    last: int = 0
+    """Where it ends, if that is not as many lines below as its text has (joined lines)."""
+    leads: bool = False
+    """It introduces the next block (the entry itself) and should stand with it."""
