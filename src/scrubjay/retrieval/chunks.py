@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from scrubjay.core.nouns import Passage
+from scrubjay.retrieval.files import Unreadable
 from scrubjay.retrieval.readers import kind_of
 from scrubjay.retrieval.readers.types import Block
 
@@ -28,6 +29,8 @@ WORDS = 120
 CHARACTERS = 1600
 TITLE = 160
 """Characters of a title."""
+MOST = 100_000
+"""Passages of a file: more than the longest book gives; a file with more is data, or hostile."""
 LONE = re.compile(r"[\ud800-\udfff\x00]")
 
 
@@ -36,6 +39,9 @@ def passages(name: str, blocks: Sequence[Block], words: int = WORDS) -> list[Pas
 
     An id is the file's name and a digest of title and text: a passage that didn't change keeps its
     id when the lines above it move.
+
+    Raises:
+        Unreadable: they are more than ``MOST``.
     """
     made: list[Passage] = []
     ids: dict[str, int] = {}
@@ -44,6 +50,8 @@ def passages(name: str, blocks: Sequence[Block], words: int = WORDS) -> list[Pas
 
     def close() -> None:
         if waiting:
+            if len(made) == MOST:
+                raise Unreadable(f"falls into more than {MOST:,} passages")
             made.append(_passage(name, headings, waiting, ids))
             waiting.clear()
 

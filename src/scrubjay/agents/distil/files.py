@@ -64,10 +64,10 @@ def read_sources(
                         helper.read(kind, data) if kind in readers.RISKY
                         else readers.read(kind, data)
                     )  # fmt: skip
+                    out.passages += passages(file.name, blocks, words)
                 except Unreadable as error:
                     out.skipped[file.name] = str(error)
                     continue
-                out.passages += passages(file.name, blocks, words)
                 for block in blocks:
                     text, labels = plain(block.text)
                     out.names += [*labels, *([text] if block.level and is_name(text) else [])]

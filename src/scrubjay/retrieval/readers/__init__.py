@@ -3,9 +3,9 @@
     kind_of("guide.md")     ->  "markdown"
     read("markdown", data)  ->  [Block("Setup", line=1, level=1), Block("Install …", line=3)]
 
-Text formats are read here; formats that unpack, nest or compute (HTML, DOCX, EPUB, PDF) are read in
-a helper process with limits on time and memory (``isolated``), so that a hostile file costs itself
-and nothing else.
+Text formats are read here; formats that unpack, nest or compute (HTML, JSON Lines, DOCX, EPUB, PDF)
+are read in a helper process with limits on time and memory (``isolated``), so that a hostile file
+costs itself and nothing else. No file gives more text than the largest plain one could.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from pathlib import PurePath
 
+from scrubjay.retrieval.files import MAX_BYTES, Unreadable
 from scrubjay.retrieval.readers.types import Block as Block
 
 KINDS = {
@@ -28,8 +29,10 @@ KINDS = {
     "epub": (".epub",),
     "pdf": (".pdf",),
 }  # fmt: skip
-RISKY = frozenset({"html", "docx", "epub", "pdf"})
+RISKY = frozenset({"html", "jsonl", "docx", "epub", "pdf"})
 """Kinds read in a helper process."""
+MOST = 500_000
+"""Blocks of a file."""
 BINARY = frozenset({
     ".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".ico", ".tif", ".tiff",
     ".mp3", ".mp4", ".wav", ".ogg", ".avi", ".mov", ".zip", ".gz", ".bz2",
@@ -53,10 +56,12 @@ def read(kind: str, data: bytes) -> list[Block]:
     """The blocks of a file, in this process.
 
     Raises:
-        Unreadable: the data is not of that kind, or damaged beyond reading.
+        Unreadable: the data is not of that kind, damaged beyond reading, or too much text.
     """
     module = {"docx": "office", "epub": "office"}.get(kind, kind)
     blocks: list[Block] = getattr(
         import_module(f"scrubjay.retrieval.readers.{module}"), f"read_{kind}"
     )(data)
+    if len(blocks) > MOST or sum(len(b.text) for b in blocks) > MAX_BYTES:
+        raise Unreadable("holds too much text")
     return blocks

@@ -26,7 +26,7 @@ from scrubjay.retrieval.readers.types import Block
 
 SECONDS = 30.0
 """For one file."""
-MEMORY = 1_500_000_000
+MEMORY = 1_000_000_000
 """Bytes of address space of the helper."""
 
 

@@ -20,11 +20,13 @@ from scrubjay.retrieval.readers.types import Block
 
 UNPACKED = 100_000_000
 """Bytes that one document may unpack to."""
+SMALL, RATIO = 10_000_000, 100
+"""Beyond so many bytes, it may unpack to so many times its size: XML packs ten- to thirtyfold."""
 W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 
 
 class Archive:
-    """A zip file in memory that gives members until they add up to ``UNPACKED`` bytes.
+    """A zip file in memory that gives members until they add up to its limit.
 
     Raises:
         Unreadable: not a zip file.
@@ -35,7 +37,7 @@ class Archive:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
         except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
             raise Unreadable("damaged: not a zip file") from error
-        self._left = UNPACKED
+        self._limit = self._left = min(UNPACKED, max(SMALL, RATIO * len(data)))
 
     def read(self, name: str) -> bytes:
         """A member, unpacked.
@@ -52,7 +54,7 @@ class Archive:
             raise Unreadable("damaged or encrypted") from error
         self._left -= len(data)
         if self._left < 0:
-            raise Unreadable(f"unpacks to more than {UNPACKED / 1e6:.0f} MB")
+            raise Unreadable(f"unpacks to more than {self._limit / 1e6:.0f} MB")
         return data
 
 
