@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scrubjay.app import cli
-from scrubjay.app.asking import Reply
+from scrubjay.app.asking import Reply, excerpt, reader, wrapped
 from scrubjay.app.index import dumped
 from scrubjay.core.errors import IndexMismatch, InputError, ModelError, ScrubjayError, UnknownName
 from scrubjay.models.types import Completion
@@ -84,8 +84,8 @@ def test_build_says_what_it_did_and_escapes_names(index: str) -> None:
 def test_an_answer_comes_with_its_place(index: str, model: Scripted) -> None:
     done = scrubjay("ask", "What do jays hide?", "--index", index, "--why")
     assert done.exit_code == 0, done.output
-    said, origin, where, quote, *why = done.stdout.splitlines()
-    assert said == "acorns"
+    said, origin, where, title, quote, *why = done.stdout.splitlines()
+    assert (said, title.strip()) == ("acorns", "Jays")
     assert origin.strip().startswith("from the documents, sure to ")
     assert where.strip() == "docs/birds.md:3"
     assert "Jays hide acorns in autumn." in quote
@@ -94,6 +94,7 @@ def test_an_answer_comes_with_its_place(index: str, model: Scripted) -> None:
     value = json.loads(scrubjay("ask", "What do jays hide?", "--index", index, "--json").stdout)
     assert (value["answer"], value["source"]) == ("acorns", "documents")
     assert [c["place"] for c in value["citations"]] == ["docs/birds.md:3"]
+    assert [c["quote"] for c in value["citations"]] == ["Jays hide acorns in autumn."]
     assert value["cost"]["searches"] == 1
     assert "why" not in value
 
@@ -104,6 +105,7 @@ def test_what_stands_nowhere_is_declined(index: str, model: Scripted) -> None:
     done = scrubjay("ask", "Who rules the jays?", "--index", index)
     assert done.stdout.startswith("I can't find this in the documents and don't know it.")
     assert "Norton" not in done.stdout
+    assert "  docs/birds.md:3\n    Jays" in done.stdout  # where to look oneself
     value = json.loads(scrubjay("ask", "Who rules the jays?", "--index", index, "--json").stdout)
     assert (value["answer"], value["source"]) == (None, "nowhere")
     model.say = lambda prompt: norton
@@ -184,12 +186,71 @@ def test_json_holds_no_character_that_moves_a_cursor() -> None:
     assert json.loads(shown) == {"a": text}
 
 
-def test_the_embedded_model_reads_one_passage_unless_told(index: str, model: Scripted) -> None:
-    for words, documents in ((), 1), (("--passages", "2"), 2), (("--model", "other"), 2):
+def test_the_embedded_model_reads_sentences_and_others_passages(
+    index: str, model: Scripted
+) -> None:
+    whole = ("--agent", "one-step-rag")
+    for words, agent, k in (
+        ((), "focused-rag", 5),
+        (("--passages", "2"), "focused-rag", 2),
+        (whole, "one-step-rag", 1),
+        ((*whole, "--passages", "2"), "one-step-rag", 2),
+        (("--model", "other"), "one-step-rag", 5),
+    ):
         done = scrubjay("ask", "What do jays hide and tits sing?", "--index", index, *words)
         assert done.exit_code == 0, done.output
         asked = model.prompts[-1].rsplit("Question: What do jays hide and tits sing?", 2)[1]
-        assert asked.count("Document:") == documents
+        assert asked.count("Document:") == min(k, 2)
+        options = dict(zip(words[::2], words[1::2]))
+        made: Any = reader(
+            options.get("--agent", ""),
+            options.get("--model", "smollm2-135m"),
+            int(options["--passages"]) if "--passages" in options else None,
+        )
+        assert (made.name, made.k) == (agent, k)
+
+
+def test_an_excerpt_shows_the_answer_and_says_where_it_was_cut() -> None:
+    text = "One two three. " * 40 + "The default\nsize is 500. " + "Four five six. " * 40
+    sentence = "The default size is 500."
+    shown = excerpt(text, sentence, "500")
+    assert shown.startswith(f"… {sentence} Four")
+    assert shown.endswith(" …")
+    assert len(shown) <= 244
+    assert "500" in excerpt(text, "", "500")
+    assert excerpt("Short.", "", "") == "Short."
+    assert excerpt("x" * 1000, "", "y").endswith(" …")
+
+
+def test_lines_fit_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    lines = wrapped("jays hide acorns " * 20, "    ")
+    assert len(lines) > 5
+    assert all(len(line) <= 40 and line.startswith("    ") for line in lines)
+    assert wrapped("a/" * 60, "  ") == ["  " + "a/" * 60]  # a path stays one word
+
+
+def test_own_questions_over_an_own_index(index: str, model: Scripted, tmp_path: Path) -> None:
+    rows = [
+        {"question": "What do jays hide?", "answers": ["acorns"], "file": "birds.md", "line": 3},
+        {"question": "Who sings?", "answers": ["tits"], "file": "birds.md", "line": 99},
+        {"question": "Who rules Brenland?"},
+    ]
+    Path("own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ("index", "evaluate", "--questions", "own.jsonl", "--index", index, "--json")
+    done = scrubjay(*words, "--agents", "one-step-rag")
+    assert done.exit_code == 0, done.output
+    value = json.loads(done.stdout)
+    assert (value["questions"], value["unanswerable"]) == (3, 1)
+    (search,) = value["searches"]
+    assert (search["search"], search["recall_at_10"]) == ("text", 0.5)
+    (score,) = value["agents"]
+    assert score["exact_match"] == 0.5
+    assert [row["cited"] for row in score["answers"]] == [True, False, None]
+    assert scrubjay("index", "evaluate", "--index", index).exit_code != 0
+    for bad in ('{"answers": []}', '{"question": "x", "answers": "y"}', "", "nonsense"):
+        Path("own.jsonl").write_text(bad)
+        assert isinstance(scrubjay(*words).exception, InputError)
 
 
 def test_evidence_that_quotes_a_passage_is_escaped() -> None:

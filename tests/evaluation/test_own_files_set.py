@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from scrubjay.core.nouns import Hit, Passage
-from scrubjay.evaluation.own_files import PACKAGES, Item, _score, is_found, load_items, metadata_of
+from scrubjay.core.nouns import Passage
+from scrubjay.evaluation.own_files import (
+    PACKAGES,
+    Item,
+    _score,
+    is_evidence,
+    load_items,
+    metadata_of,
+)
 
 ITEMS = load_items()
 
@@ -33,23 +40,29 @@ def test_found_means_the_line_is_in_the_passage_of_that_file() -> None:
     path = metadata_of(item.package)
     base = path.parents[1]
 
-    def hit(file: Path, line: int, last: int) -> list[Hit]:
+    def held(file: Path, line: int, last: int) -> Passage:
         meta = {"file": str(file.relative_to(base)), "line": line, "last": last}
-        return [Hit(Passage("x", "text", meta=meta), 1.0)]
+        return Passage("x", "text", meta=meta)
 
-    assert is_found(item, hit(path, item.line - 2, item.line), base)
-    assert not is_found(item, hit(path, item.line + 1, item.line + 9), base)
-    assert not is_found(item, hit(metadata_of("numpy"), 1, 10_000), base)
+    assert is_evidence(item, held(path, item.line - 2, item.line), base)
+    assert not is_evidence(item, held(path, item.line + 1, item.line + 9), base)
+    assert not is_evidence(item, held(metadata_of("numpy"), 1, 10_000), base)
+    page = Passage("y", "text", meta={"file": "a.pdf", "page": 3})
+    assert is_evidence(Item("q", ("a",), file="a.pdf"), page, base)
+    assert not is_evidence(Item("q", ("a",), file="a.pdf", line=3), page, base)
 
 
 def test_scores_by_hand() -> None:
     items = [Item("a", ("x",)), Item("b", ("y",)), Item("c", ())]
     rows = [
-        {"em": 1.0, "f1": 1.0, "declined": False, "calls": 1},
-        {"em": 0.0, "f1": 0.5, "declined": True, "calls": 1},
-        {"em": None, "f1": None, "declined": True, "calls": 4},
+        {"em": 1.0, "f1": 1.0, "declined": False, "cited": True, "calls": 1},
+        {"em": 0.0, "f1": 0.5, "declined": True, "cited": False, "calls": 1},
+        {"em": None, "f1": None, "declined": True, "cited": None, "calls": 4},
     ]
-    score = _score("agent", items, [True, False], rows)
-    assert (score.recall_at_5, score.exact_match, score.f1) == (0.5, 0.5, 0.75)
+    score = _score("agent", items, rows)
+    assert (score.cited, score.exact_match, score.f1) == (1.0, 0.5, 0.75)
     assert (score.declined, score.wrongly_declined, score.calls) == (1.0, 0.5, 2.0)
+    assert score.low is not None
+    assert score.high is not None
     assert 0.5 <= score.low <= 0.75 <= score.high <= 1.0
+    assert _score("agent", items[2:], rows[2:]).f1 is None

@@ -49,6 +49,8 @@ def test_lists_of_links_into_the_site_are_left_out_and_links_out_of_it_are_not()
     assert texts(f"<h1>Birds</h1><ul>{listed('x/')}</ul><p>Text.</p>") == ["Birds", "Text."]
     assert len(texts(f"<h1>Birds</h1><ul>{listed('https://example.org/')}</ul>")) == 6
     assert texts('<p>See <a href="a.html">jays</a>.</p>') == ["See jays."]
+    bar = " | ".join(f'<a href="../{name}/">{name}</a>' for name in "abcd")
+    assert texts(f"<h1>Birds</h1><p>{bar}</p>") == ["Birds"]
 
 
 def test_a_row_is_one_block_unless_it_is_a_layout() -> None:

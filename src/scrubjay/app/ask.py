@@ -8,14 +8,17 @@ from typing import Annotated
 import typer
 
 MODEL_HELP = "smollm2-135m, a Hugging Face id or folder, or endpoint:URL#name."
-READ_HELP = "Passages to read at once; by default 1 for the embedded model, else the agent's own."
-AGENT_HELP = "How to answer: one-step-rag, ircot, cascade, …"
+READ_HELP = "Passages to search for; by default the agent's own number, but see the agent."
+AGENT_HELP = (
+    "How to answer: focused-rag (default of the embedded model: it reads three sentences), "
+    "one-step-rag (default of others), ircot, dragin, self-ask, …"
+)
 
 
 def ask(
     question: Annotated[str, typer.Argument(help="What you want to know.")],
     index: Annotated[Path, typer.Option(help="An index from 'scrubjay index build'.")],
-    agent: Annotated[str, typer.Option(help=AGENT_HELP)] = "one-step-rag",
+    agent: Annotated[str, typer.Option(help=AGENT_HELP)] = "",
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "smollm2-135m",
     passages: Annotated[int | None, typer.Option(min=1, help=READ_HELP)] = None,
     why: Annotated[bool, typer.Option("--why", help="The evidence for where it is from.")] = False,

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
+import textwrap
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from scrubjay.retrieval.index import Index
 
 EMBEDDED = "smollm2-135m"
+NEAREST = 3
+"""Places named when no answer is given."""
 DECLINED = "I can't find this in the documents and don't know it."
 FROM = {
     Source.MEMORY: "from memory, not from the documents",
@@ -42,15 +47,25 @@ class Reply:
         return answer.source is Source.NOWHERE or not answer.text.strip()
 
     def cited(self) -> list[dict[str, str]]:
-        """Where it says so: ``file:line`` as seen from here, and the passage."""
+        """Where it says so: ``file:line`` as seen from here, the words that say it, the passage."""
+        cited = [self.passages[i] for i in self.explained.answer.citations if i in self.passages]
+        return [
+            {"place": self._place(p), "id": p.id, "title": p.title}
+            | {"quote": self._quote(p), "text": p.text}
+            for p in cited
+        ]
+
+    def _place(self, passage: Passage) -> str:
         from scrubjay.retrieval.chunks import place
 
-        ids = [i for i in self.explained.answer.citations if i in self.passages]
-        return [
-            {"place": str(_from_here(self.base / place(self.passages[i]))), "id": i}
-            | {"title": self.passages[i].title, "text": self.passages[i].text}
-            for i in ids
-        ]
+        return str(_from_here(self.base / place(passage)))
+
+    def _quote(self, passage: Passage) -> str:
+        signals = self.explained.evidence.signals
+        told = signals.support if signals else None
+        sentence = told.sentence if told and told.place == passage.id else ""
+        sentence = sentence.removeprefix(f"{passage.title}: ")
+        return excerpt(passage.text, sentence, self.explained.answer.text)
 
     def to_dict(self, why: bool) -> dict[str, Any]:
         answer = self.explained.answer
@@ -64,12 +79,12 @@ class Reply:
             "method": self.explained.evidence.method,
             "confidence": answer.confidence,
             "citations": self.cited(),
+            "found": [{"place": self._place(p), "id": p.id} for p in self.passages.values()],
             "cost": {"calls": spent.calls, "searches": spent.searches, "tokens": spent.tokens},
         } | ({"why": self.explained.evidence.to_dict()} if why else {})
 
     def lines(self, why: bool) -> list[str]:
         """For a terminal: nothing from a document or a model can move the cursor."""
-        from scrubjay.app.index import quoted
         from scrubjay.retrieval.files import printable
 
         answer = self.explained.answer
@@ -81,15 +96,35 @@ class Reply:
         out = [said]
         if answer.source is not None:
             out.append(f"  {FROM[answer.source]}{sure}")
+        if self.declined:
+            out += self._nearest()
         for cited in () if self.declined else self.cited():
-            out += [f"  {printable(cited['place'])}", f"    “{quoted(cited['text'])}”"]
-        return out + ([f"  {s}" for s in self.why()] if why else [])
+            out += [f"  {printable(cited['place'])}"]
+            out += wrapped(printable(cited["title"]), "    ")
+            out += wrapped(f"“{printable(cited['quote'])}”", "    ")
+        return out + ([line for s in self.why() for line in wrapped(s, "  ")] if why else [])
 
-    def why(self) -> list[str]:
-        """The evidence, a line each; it may quote passages."""
+    def _nearest(self) -> list[str]:
+        """Where to look oneself: a model that can't read it has found it all the same."""
         from scrubjay.retrieval.files import printable
 
-        return [printable(s) for s in self.explained.evidence.sentences()]
+        found = list(self.passages.values())[:NEAREST]
+        out = ["  The passages found first are:"] if found else []
+        for passage in found:
+            out.append(f"  {printable(self._place(passage))}")
+            out += wrapped(printable(passage.title), "    ")
+        return out
+
+    def why(self) -> list[str]:
+        """The evidence, a sentence each; it may quote passages, and names them by their place."""
+        from scrubjay.retrieval.files import printable
+
+        said = [printable(s) for s in self.explained.evidence.sentences()]
+        for id in sorted(self.passages, key=len, reverse=True):
+            where = printable(self._place(self.passages[id]))
+            title = printable(self.passages[id].title)
+            said = [s.replace(printable(id), where).replace(f"“{title}: ", "“") for s in said]
+        return said
 
 
 @dataclass(slots=True)
@@ -118,12 +153,34 @@ class Desk:
         return Reply(text, explained, session.passages, self.base)
 
 
-def open_desk(index: Path, agent: str, model: str, passages: int | None = None) -> Desk:
-    """Open what is needed to answer, the cheap things first.
+def reader(agent: str, model: str, passages: int | None = None) -> Agent:
+    """The agent that answers from a user's documents.
 
-    ``passages``: how many to read at once, for agents that take a number. By default the embedded
-    model reads one (with five it names the subject of the question; measured in docs/own-files.md),
-    others as many as the agent says.
+    ``agent``: its name; empty: what suits the model. The embedded one reads the three sentences
+    that bear most on the question, others read whole passages (measured in docs/own-files.md).
+    ``passages``: how many to search for, for agents that take a number. By default as many as the
+    agent says, but of whole passages the embedded model reads one.
+
+    Raises:
+        UnknownName: no such agent.
+        ScrubjayError: the agent can't answer from documents.
+    """
+    from scrubjay.agents.registry import make_agent
+    from scrubjay.core.errors import ScrubjayError
+
+    small = model == EMBEDDED
+    made = make_agent(agent or ("focused-rag" if small else "one-step-rag"), None)
+    if not made.tasks & {"recall", "multihop"}:
+        raise ScrubjayError(f"the agent '{agent}' answers no questions; try one-step-rag")
+    if passages is None and small and made.name != "focused-rag":
+        passages = 1
+    if passages is not None and isinstance(getattr(made, "k", None), int):
+        made = replace(cast(Any, made), k=passages)
+    return made
+
+
+def open_desk(index: Path, agent: str, model: str, passages: int | None = None) -> Desk:
+    """Open what is needed to answer, the cheap things first; see ``reader`` for who answers.
 
     Raises:
         IndexMismatch: no index there.
@@ -131,24 +188,45 @@ def open_desk(index: Path, agent: str, model: str, passages: int | None = None) 
         ScrubjayError: the agent can't answer from documents.
         ModelError: the model can't be loaded.
     """
-    from scrubjay.agents.registry import make_agent
-    from scrubjay.core.errors import ScrubjayError
     from scrubjay.models import load_model
     from scrubjay.retrieval import Index
     from scrubjay.retrieval.store import Manifest
     from scrubjay.retrieval.sync import Account
 
     Manifest.load(index)
-    made = make_agent(agent, None)
-    if not made.tasks & {"recall", "multihop"}:
-        raise ScrubjayError(f"the agent '{agent}' answers no questions; try one-step-rag")
-    if passages is None and model == EMBEDDED:
-        passages = 1
-    if passages is not None and isinstance(getattr(made, "k", None), int):
-        made = replace(cast(Any, made), k=passages)
+    made = reader(agent, model, passages)
     account = Account.load(index)
     base = Path(account.base) if account else Path()
     return Desk(load_model(model), Index.open(index), made, base)
+
+
+def excerpt(text: str, sentence: str, answer: str, longest: int = 240) -> str:
+    """The part of a passage that says the answer, on one line: from its sentence on if that is
+    known, and moved on to the answer's words if they come later.
+
+    >>> excerpt("Jays are blue. They hide\\nnuts in autumn.", "They hide nuts in autumn.", "nuts")
+    '… They hide nuts in autumn.'
+    """
+    line = " ".join(text.split())
+    start = max(line.find(sentence), 0) if sentence else 0
+    words = re.findall(r"\w+", answer)
+    pattern = r"\b" + r"\W+".join(map(re.escape, words)) + r"\b"
+    found = re.search(pattern, line[start:], re.IGNORECASE) if words else None
+    if found and found.end() > longest:
+        start = line.rfind(" ", 0, start + max(found.start() - longest // 3, 1)) + 1
+    part = line[start : start + longest]
+    if start + longest < len(line):
+        part = f"{part[: part.rfind(' ') if ' ' in part else None].rstrip()} …"
+    return f"… {part}" if start else part
+
+
+def wrapped(text: str, indent: str) -> list[str]:
+    """A text as lines that fit a terminal (80 columns where that isn't known); words stay whole."""
+    width = min(shutil.get_terminal_size().columns, 100)
+    return textwrap.wrap(
+        text, width, initial_indent=indent, subsequent_indent=indent,
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def _from_here(path: Path) -> Path:

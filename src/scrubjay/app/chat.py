@@ -28,7 +28,7 @@ HELP = ":why  what the last answer rests on    :quit  end    anything else is a 
 
 def chat(
     index: Annotated[Path, typer.Option(help="An index from 'scrubjay index build'.")],
-    agent: Annotated[str, typer.Option(help=AGENT_HELP)] = "one-step-rag",
+    agent: Annotated[str, typer.Option(help=AGENT_HELP)] = "",
     model: Annotated[str, typer.Option(help=MODEL_HELP)] = "smollm2-135m",
     passages: Annotated[int | None, typer.Option(min=1, help=READ_HELP)] = None,
 ) -> None:

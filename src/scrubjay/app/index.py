@@ -97,6 +97,7 @@ def search(
     """
     import asyncio
 
+    from scrubjay.app.asking import wrapped
     from scrubjay.retrieval import Index
     from scrubjay.retrieval.chunks import place
     from scrubjay.retrieval.files import printable
@@ -110,41 +111,78 @@ def search(
         ]
         print(dumped(rows))
     for hit in hits if not as_json else ():
-        print(f"{printable(place(hit.passage))}  {printable(hit.passage.title)}")
-        print(f"    {quoted(hit.passage.text)}")
+        title = wrapped(printable(hit.passage.title), "  ")
+        quote = wrapped(quoted(hit.passage.text), "    ")
+        print("\n".join([printable(place(hit.passage)), *title, *quote]))
     if not hits and not as_json:
         print("nothing found")
 
 
 @app.command()
 def evaluate(
+    questions: Annotated[
+        Path | None,
+        typer.Option(help="Your own, as JSON Lines: question, answers, and the file and line."),
+    ] = None,
+    index: Annotated[
+        Path | None, typer.Option(help="An index that these questions are about.")
+    ] = None,
     model: Annotated[
         str, typer.Option(help="smollm2-135m, a Hugging Face id or folder, endpoint:URL#name.")
     ] = "smollm2-135m",
     agents: Annotated[
         str, typer.Option(help="Agents to measure, by name, with commas between.")
-    ] = "closed-book,one-step-rag,ircot",
-    encoder: Annotated[str, typer.Option(help="As for build.")] = "all-minilm-l6-v2",
-    words: Annotated[int, typer.Option(min=20, max=1000, help="Words a passage.")] = 120,
+    ] = "closed-book,one-step-rag,focused-rag",
+    encoder: Annotated[str, typer.Option(help="As for build; without --index.")] = (
+        "all-minilm-l6-v2"
+    ),
+    words: Annotated[
+        int, typer.Option(min=20, max=1000, help="Words a passage; without --index.")
+    ] = 120,
     passages: Annotated[
-        int | None, typer.Option(min=1, help="Passages to read; by default each agent's own.")
+        int | None, typer.Option(min=1, help="Passages to search for; by default as in ask.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Answer 20 questions about the documentation of installed packages, written by hand.
+    """Measure searching and answering on questions with known answers.
+
+    By default 20 questions about the documentation of installed packages, and 4 that it does not
+    answer. An own question without answers is one that the documents don't answer.
 
     Example: scrubjay index evaluate --agents one-step-rag,ircot
     """
     import asyncio
     from dataclasses import asdict
 
-    from scrubjay.app.show import emit, table
-    from scrubjay.evaluation.own_files import measure_own_files
+    from rich.console import Group
 
-    names = [name.strip() for name in agents.split(",") if name.strip()]
-    rows = asyncio.run(measure_own_files(names, model, encoder, words, passages))
-    shown = [{k: v for k, v in asdict(row).items() if k != "answers"} for row in rows]
-    emit([asdict(row) for row in rows], as_json, lambda: table(shown, title="Own files"))
+    from scrubjay.app.asking import reader
+    from scrubjay.app.show import emit, table
+    from scrubjay.core.errors import InputError
+    from scrubjay.evaluation.own_files import measure_own_files, measure_questions, read_items
+    from scrubjay.retrieval.sync import Account
+
+    if (questions is None) != (index is None):
+        raise InputError("--questions and --index go together: give both, or none")
+    readers = [reader(n.strip(), model, passages) for n in agents.split(",") if n.strip()]
+    if questions is not None and index is not None:
+        account = Account.load(index)
+        base = Path(account.base) if account else Path()
+        measured = asyncio.run(
+            measure_questions(read_items(questions), index, base, readers, model)
+        )
+    else:
+        measured = asyncio.run(measure_own_files(readers, model, encoder, words))
+    rows = [{k: v for k, v in asdict(row).items() if k != "answers"} for row in measured.agents]
+    asked = f"{measured.questions} questions, {measured.unanswerable} of them without an answer"
+    emit(
+        asdict(measured),
+        as_json,
+        lambda: Group(
+            table([asdict(s) for s in measured.searches], title="Finding the evidence"),
+            table(rows, title=f"\nAnswering: {asked}"),
+        ),
+    )
 
 
 def dumped(value: Any) -> str:

@@ -1,12 +1,16 @@
-"""Twenty questions over documentation that nobody here wrote: installed packages on themselves.
+"""Questions over documentation that nobody here wrote, and over a user's own.
 
-The tree is the METADATA (read-me and package data) of packages that Scrubjay depends on, so it is
-on every machine that can run this. Questions, answers and the line that holds each answer were
-written by hand for the pinned versions (``constraints.txt``); four more have no answer in it.
+The built-in tree is the METADATA (read-me and package data) of packages that Scrubjay depends on,
+so it is on every machine that can run this. Twenty questions, their answers and the line that holds
+each answer were written by hand for the pinned versions (``constraints.txt``); four more have no
+answer in it. A user's questions over a user's index come in the same form, as JSON Lines:
 
-    recall@5  = share of questions whose evidence line lies in one of the five best passages
+    {"question": "Where do jays sleep?", "answers": ["in oaks"], "file": "birds.md", "line": 3}
+
+    recall@k  = share of questions whose evidence line lies in one of the k best passages
     EM, F1    = of the agent's answer, against the answers written by hand
     declined  = share of the unanswerable (and wrongly: of the answerable) that end in 'nowhere'
+    cited     = share of the answers given that cite a passage with the evidence line
 
 Twenty questions tell 0.3 from 0.7, not 0.5 from 0.6; intervals are bootstrapped over questions.
 """
@@ -14,24 +18,25 @@ Twenty questions tell 0.3 from 0.7, not 0.5 from 0.6; intervals are bootstrapped
 from __future__ import annotations
 
 import asyncio
+import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from scrubjay.agents.provenance import explain
-from scrubjay.agents.registry import make_agent
 from scrubjay.agents.session import Session
-from scrubjay.core.errors import ScrubjayError
+from scrubjay.agents.types import Agent
+from scrubjay.core.errors import InputError, ScrubjayError
 from scrubjay.core.files import read_jsonl
-from scrubjay.core.nouns import Hit, Question, Source
+from scrubjay.core.nouns import Passage, Question, Source
 from scrubjay.evaluation.text import exact_match, extract, f1
 from scrubjay.models.types import LanguageModel
 from scrubjay.retrieval.files import common_folder
-from scrubjay.retrieval.index import Index
+from scrubjay.retrieval.index import Index, Mode
 from scrubjay.retrieval.sync import sync
 
 PACKAGES = (
@@ -52,7 +57,9 @@ class Item:
     package: str = ""
     version: str = ""
     file: str = ""
+    """Where the answer stands, as the index names it; empty: not known."""
     line: int = 0
+    """0: anywhere in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +67,68 @@ class OwnFilesScore:
     """What an agent did."""
 
     agent: str
-    recall_at_5: float
-    exact_match: float
-    f1: float
-    low: float
-    high: float
+    exact_match: float | None
+    f1: float | None
+    low: float | None
+    high: float | None
     """95 % bootstrap interval of F1."""
-    declined: float
+    declined: float | None
     """Of the questions without an answer."""
-    wrongly_declined: float
+    wrongly_declined: float | None
     """Of those with one."""
+    cited: float | None
+    """Of the answers given to questions with known evidence: citing the passage that holds it."""
     calls: float
     answers: tuple[dict[str, Any], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SearchScore:
+    """How often a way to search finds the evidence among the first k."""
+
+    search: str
+    recall_at_1: float
+    recall_at_3: float
+    recall_at_5: float
+    recall_at_10: float
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFiles:
+    """What was measured."""
+
+    questions: int
+    unanswerable: int
+    searches: tuple[SearchScore, ...]
+    agents: tuple[OwnFilesScore, ...]
+
+
 def load_items() -> list[Item]:
-    """The questions."""
+    """The built-in questions."""
     path = Path(str(files("scrubjay.evaluation") / "own_files.jsonl"))
     return [Item(**{**row, "answers": tuple(row["answers"])}) for row in read_jsonl(path)]
+
+
+def read_items(path: str | os.PathLike[str]) -> list[Item]:
+    """A user's questions; a record without ``answers`` is one that the documents don't answer.
+
+    Raises:
+        InputError: with file and line, where a record is none of these.
+    """
+    items = []
+    for number, row in enumerate(read_jsonl(path), 1):
+        if not isinstance(row, dict) or not str(row.get("question") or "").strip():
+            raise InputError(f"record {number} has no 'question'", file=path)
+        answers, line = row.get("answers", []), row.get("line", 0)
+        if not isinstance(answers, list) or not all(isinstance(a, str) for a in answers):
+            raise InputError(f"'answers' of record {number} is no list of texts", file=path)
+        if not isinstance(line, int):
+            raise InputError(f"'line' of record {number} is no number", file=path)
+        file = str(row.get("file") or "")
+        items.append(Item(str(row["question"]), tuple(answers), file=file, line=line))
+    if not items:
+        raise InputError("holds no questions", file=path)
+    return items
 
 
 def metadata_of(package: str) -> Path:
@@ -98,68 +149,99 @@ def metadata_of(package: str) -> Path:
     )
 
 
-def is_found(item: Item, hits: Sequence[Hit], base: Path) -> bool:
-    """Whether one of the passages holds the evidence line."""
-    return any(
-        (base / str(h.passage.meta["file"])) == metadata_of(item.package)
-        and h.passage.meta["line"] <= item.line <= h.passage.meta["last"]
-        for h in hits
-    )
+def is_evidence(item: Item, passage: Passage, base: Path) -> bool:
+    """Whether the passage holds the evidence line (or is of that file, where no line is known)."""
+    file, meta = str(passage.meta.get("file", passage.document)), passage.meta
+    if item.package:
+        if base / file != metadata_of(item.package):
+            return False
+    elif file != item.file:
+        return False
+    return not item.line or meta.get("line", 0) <= item.line <= meta.get("last", 0)
 
 
 async def measure_own_files(
-    agents: Sequence[str],
+    agents: Sequence[Agent],
     model: str,
     encoder: str = "all-minilm-l6-v2",
     words: int = 120,
-    passages: int | None = None,
-) -> list[OwnFilesScore]:
-    """Ask every agent every question; the index is made anew each time.
-
-    ``passages``: how many to read at once, for agents that take a number.
+) -> OwnFiles:
+    """Ask every agent the built-in questions; the index is made anew each time.
 
     Raises:
-        ScrubjayError: a package isn't installed, or an agent can't answer from documents.
+        ScrubjayError: a package isn't installed.
     """
-    from scrubjay.models import load_model
     from scrubjay.retrieval.encoders import load_encoder
 
-    made = [_reading(make_agent(name, None), passages) for name in agents]
-    items = load_items()
     paths = [metadata_of(package) for package in PACKAGES]
     with tempfile.TemporaryDirectory() as folder:
         encoding = None if encoder == "none" else load_encoder(encoder)
         sync(paths, Path(folder, "index"), encoder=encoding, words=words)
-        index = Index.open(Path(folder, "index"), encoder=encoding)
-        base = common_folder(paths)
-        asked = [item for item in items if item.answers]
-        found = [is_found(i, await index.search(i.question, 5), base) for i in asked]
-        loaded = load_model(model)
-        try:
-            return [
-                _score(
-                    agent.name,
-                    items,
-                    found,
-                    await asyncio.gather(*(_ask(agent, i, loaded, index) for i in items)),
-                )
-                for agent in made
-            ]
-        finally:
-            await loaded.close()
+        index = Path(folder, "index")
+        return await measure_questions(load_items(), index, common_folder(paths), agents, model)
 
 
-def _reading(agent: Any, passages: int | None) -> Any:
-    """The agent, reading that many passages if it takes a number."""
-    return agent if passages is None or not hasattr(agent, "k") else replace(agent, k=passages)
+async def measure_questions(
+    items: Sequence[Item], index: Path, base: Path, agents: Sequence[Agent], model: str
+) -> OwnFiles:
+    """Look for the evidence in every way the index has, then ask every agent every question.
+
+    ``base``: the folder that the index's names are relative to.
+
+    Raises:
+        IndexMismatch: no index there.
+        ModelError: the model can't be loaded, or asked any more.
+    """
+    from scrubjay.models import load_model
+
+    opened = Index.open(index)
+    searches = [await _search_score(items, index, opened, mode, base) for mode in _modes(opened)]
+    loaded = load_model(model)
+    try:
+        await loaded.check()
+        scores = [
+            _score(
+                agent.name,
+                items,
+                await asyncio.gather(*(_ask(agent, i, loaded, opened, base) for i in items)),
+            )
+            for agent in agents
+        ]
+    finally:
+        await loaded.close()
+    unknown = sum(not item.answers for item in items)
+    known = [s for s in searches if s is not None]
+    return OwnFiles(len(items), unknown, tuple(known), tuple(scores))
 
 
-async def _ask(agent: Any, item: Item, model: LanguageModel, index: Index) -> dict[str, Any]:
+def _modes(index: Index) -> tuple[Mode, ...]:
+    return ("text", "vector", "hybrid") if index.manifest.encoder else ("text",)
+
+
+async def _search_score(
+    items: Sequence[Item], folder: Path, opened: Index, mode: Mode, base: Path
+) -> SearchScore | None:
+    """Recall over the questions whose evidence is known; None if there are none."""
+    asked = [item for item in items if item.answers and (item.file or item.package)]
+    if not asked:
+        return None
+    index = Index.open(folder, encoder=None if mode == "text" else opened.encoder, mode=mode)
+    found = []
+    for item in asked:
+        hits = await index.search(item.question, 10)
+        found.append([is_evidence(item, hit.passage, base) for hit in hits])
+    return SearchScore(mode, *(_share([any(f[:k]) for f in found]) for k in (1, 3, 5, 10)))
+
+
+async def _ask(
+    agent: Agent, item: Item, model: LanguageModel, index: Index, base: Path
+) -> dict[str, Any]:
     session = Session(model, index)
     question = Question("own", item.question)
     explained = await explain(question, await agent.answer(question, session), session)
     answer = explained.answer
     said = extract(answer.text)
+    cited = [session.passages[i] for i in answer.citations if i in session.passages]
     return {
         "question": item.question,
         "said": said,
@@ -169,31 +251,38 @@ async def _ask(agent: Any, item: Item, model: LanguageModel, index: Index) -> di
         "source": None if answer.source is None else str(answer.source),
         "confidence": answer.confidence,
         "declined": answer.source is Source.NOWHERE or not said,
+        "cited": any(is_evidence(item, p, base) for p in cited)
+        if item.answers and (item.file or item.package)
+        else None,
         "calls": answer.trace.cost.calls,
     }
 
 
-def _score(
-    name: str, items: Sequence[Item], found: Sequence[bool], rows: Sequence[dict[str, Any]]
-) -> OwnFilesScore:
+def _score(name: str, items: Sequence[Item], rows: Sequence[dict[str, Any]]) -> OwnFilesScore:
     known = [row for item, row in zip(items, rows) if item.answers]
     unknown = [row for item, row in zip(items, rows) if not item.answers]
-    low, high = _interval([row["f1"] for row in known])
+    given = [row for row in known if not row["declined"] and row["cited"] is not None]
+    low, high = _interval([row["f1"] for row in known]) if known else (None, None)
     return OwnFilesScore(
         name,
-        _mean(found),
         _mean([row["em"] for row in known]),
         _mean([row["f1"] for row in known]),
         low,
         high,
         _mean([row["declined"] for row in unknown]),
         _mean([row["declined"] for row in known]),
-        _mean([row["calls"] for row in rows]),
+        _mean([row["cited"] for row in given]),
+        _share([row["calls"] for row in rows]),
         tuple(rows),
     )
 
 
-def _mean(values: Sequence[float]) -> float:
+def _mean(values: Sequence[float]) -> float | None:
+    """The mean; None of nothing."""
+    return _share(values) if values else None
+
+
+def _share(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 

@@ -42,7 +42,7 @@ KEPT = frozenset({"pre", "textarea"})
 MARKS = frozenset({"", "¶", "#", "§", "🔗", "∞", "link"})
 """Texts of permalinks beside headings."""
 LINKS = 4
-"""From so many on, blocks in a row that are nothing but links into the site are navigation."""
+"""So many links into the site, with no text between, are navigation."""
 ROW = 400
 """A longer row is a layout, not a table: its paragraphs become blocks of their own."""
 LEAST = 200
@@ -74,11 +74,11 @@ def page_blocks(text: str) -> list[Block]:
     return blocks
 
 
-def _without_links(found: list[tuple[Block, bool, bool]]) -> Iterator[Block]:
-    for linking, run in groupby(found, key=lambda entry: entry[1]):
-        blocks = [block for block, _, _ in run]
-        if not linking or len(blocks) < LINKS:
-            yield from blocks
+def _without_links(found: list[tuple[Block, int, bool]]) -> Iterator[Block]:
+    for linking, run in groupby(found, key=lambda entry: entry[1] > 0):
+        entries = list(run)
+        if not linking or sum(links for _, links, _ in entries) < LINKS:
+            yield from (block for block, _, _ in entries)
 
 
 class _Region:
@@ -101,11 +101,14 @@ class _Region:
 class _Page(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
-        self.found: list[tuple[Block, bool, bool]] = []
-        """With each block: is it nothing but links, does it stand in the main part."""
+        self.found: list[tuple[Block, int, bool]] = []
+        """With each block: how many links it is if it is nothing else, and whether it stands in
+        the main part."""
         self.title: list[str] = []
         self._parts: list[str] = []
-        self._line = self._last = self._level = self._kept = self._linked = 0
+        self._line = self._last = self._level = self._kept = 0
+        self._links = self._linked = 0
+        """Links into the site in this block, and the letters they cover."""
         self._silent, self._main, self._row = _Region(), _Region(), _Region()
         self._link = -1
         """Where in the parts the open link began; -1: none is open, or it leads elsewhere."""
@@ -169,7 +172,7 @@ class _Page(HTMLParser):
 
     def flush(self) -> None:
         parts, self._parts = self._parts, []
-        linked, self._linked = self._linked, 0
+        links, linked, self._links, self._linked = self._links, self._linked, 0, 0
         self._link = min(self._link, 0)
         text = "".join(parts)
         text = text.strip("\n") if self._kept else " ".join(text.split()).strip(" |")
@@ -177,8 +180,8 @@ class _Page(HTMLParser):
             return
         if self._level:
             self._terms.clear()
-        # Of what a link covers, the blanks around it are no part.
-        links = linked >= 0.9 * len(text) and not self._level and not self._entry
+        if linked < 0.9 * _letters(text) or self._level or self._entry:
+            links = 0
         self.found.append((
             Block(text, self._line, self._level, keep=bool(self._kept), term=self._term(),
                   last=0 if self._kept else self._last, leads=self._entry),
@@ -227,13 +230,18 @@ class _Page(HTMLParser):
         if text in MARKS:
             del self._parts[self._link :]
         else:
-            self._linked += len(text)
+            self._links += 1
+            self._linked += _letters(text)
         self._link = -1
 
     def _term(self) -> str:
         """The entries it stands under, outermost first; of a deep nesting the innermost three."""
         under = self._terms[-4:-1] if self._entry else self._terms[-3:]
         return " > ".join(term for term in under if term)
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalnum, text))
 
 
 def _is_silent(tag: str, given: Mapping[str, str | None]) -> bool:
