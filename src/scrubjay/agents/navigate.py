@@ -17,6 +17,7 @@ from scrubjay.agents.session import Session
 from scrubjay.agents.types import NAVIGATION
 from scrubjay.agents.writing import prompt
 from scrubjay.core.nouns import Answer, Passage, Question
+from scrubjay.models.prompting.untrusted import one_line
 from scrubjay.models.types import Prompt
 from scrubjay.worlds.navigation import NavEnv
 
@@ -42,7 +43,7 @@ class LinkNavigator:
             here = session.pages[seen.page]
             targets = sorted(range(len(seen.links)), key=lambda i: seen.links[i] in walk.path)
             targets = targets[: self.most]
-            titles = [session.pages[seen.links[i]].title for i in targets]
+            titles = [one_line(session.pages[seen.links[i]].title) for i in targets]
             options = [*titles, BACK] if seen.page != question.start else titles
             choice = await session.choose(
                 self._prompt(here, options, walk, session),
@@ -60,9 +61,9 @@ class LinkNavigator:
             "navigate",
             page=page,
             content=self.content,
-            visited="; ".join(session.pages[p].title for p in walk.path[-5:]),
+            visited="; ".join(one_line(session.pages[p].title) for p in walk.path[-5:]),
             links="; ".join(options),
-            goal=session.pages[walk.goal].title,
+            goal=one_line(session.pages[walk.goal].title),
         )
 
 

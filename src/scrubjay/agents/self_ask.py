@@ -26,8 +26,10 @@ from scrubjay.models.types import Prompt
 
 FOLLOW, FINAL = "Follow up:", "So the final answer is:"
 STOP = ("\nIntermediate answer", "\nQuestion", "\n\n")
-_FINAL = re.compile(r"final answer is:?\s*([^\n]*)", re.IGNORECASE)
-_FOLLOW = re.compile(r"follow up:\s*([^\n]*)", re.IGNORECASE)
+# At the beginning of a line only: what stands within one may be quoted from a document.
+_BEGIN = r"^[^\S\n]*(?:(?:yes|no)[.,]?[^\S\n]+)?"
+_FINAL = re.compile(_BEGIN + r"(?:so )?(?:the )?final answer is:?[^\S\n]*([^\n]*)", re.I | re.M)
+_FOLLOW = re.compile(_BEGIN + r"follow up:[^\S\n]*([^\n]*)", re.I | re.M)
 
 
 @dataclass(frozen=True, slots=True)

@@ -159,6 +159,7 @@ class _Sync:
     ) -> None:
         self.folder, self.account, self.encoder = folder, account, encoder
         self.report, self.progress = report, progress
+        self.encoded = 0
         self.reader = IsolatedReader()
         self.index = (
             Index.open(folder, encoder=encoder, mode=None if encoder else "text")
@@ -240,7 +241,7 @@ class _Sync:
             self.report.same += 1
 
     def _blocks(self, kind: str, data: bytes) -> list[readers.Block]:
-        if kind in readers.RISKY:
+        if readers.risky(kind, data):
             return self.reader.read(kind, data)
         return readers.read(kind, data)
 
@@ -258,16 +259,30 @@ class _Sync:
                 for name, entry, _ in batch:
                     self.account.files[name] = entry
                 return
-            self.index = build_index(new, self.folder, encoder=self.encoder)
+            self.index = build_index(
+                new, self.folder, encoder=self.encoder, progress=self._encoding()
+            )
         elif batch:
             self.account.save(self.folder)
             for part in _slices(new):
-                self.index.add(part)
+                self.index.add(part, self._encoding())
             for start in range(0, len(stale), BATCH):
                 self.index.delete(stale[start : start + BATCH])
         for name, entry, _ in batch:
             self.account.files[name] = entry
         self.account.save(self.folder)
+
+    def _encoding(self) -> Callable[[int, int], None] | None:
+        """Progress of the slow part, over the passages read so far."""
+        report, before = self.progress, self.encoded
+        if report is None or self.encoder is None:
+            return None
+
+        def update(done: int, total: int) -> None:
+            self.encoded = before + done
+            report("passages encoded, of those read", self.encoded, before + total)
+
+        return update
 
 
 def _slices(new: list[Passage]) -> Iterator[list[Passage]]:

@@ -61,7 +61,7 @@ def read_sources(
                 try:
                     data = read_bytes(file)
                     blocks = (
-                        helper.read(kind, data) if kind in readers.RISKY
+                        helper.read(kind, data) if readers.risky(kind, data)
                         else readers.read(kind, data)
                     )  # fmt: skip
                     out.passages += passages(file.name, blocks, words)

@@ -31,6 +31,8 @@ KINDS = {
 }  # fmt: skip
 RISKY = frozenset({"html", "jsonl", "docx", "epub", "pdf"})
 """Kinds read in a helper process."""
+LARGE = 1_000_000
+"""Bytes from which any file is read there: much of anything takes time."""
 MOST = 500_000
 """Blocks of a file."""
 BINARY = frozenset({
@@ -50,6 +52,11 @@ def kind_of(name: str) -> str | None:
     """How a file of this name is read; None: not at all. Unknown names are tried as text."""
     suffix = PurePath(name).suffix.lower()
     return None if suffix in BINARY else _KIND.get(suffix, "markdown")
+
+
+def risky(kind: str, data: bytes) -> bool:
+    """Whether a file is to be read in a helper process (``IsolatedReader``)."""
+    return kind in RISKY or len(data) >= LARGE
 
 
 def read(kind: str, data: bytes) -> list[Block]:
