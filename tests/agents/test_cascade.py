@@ -11,6 +11,7 @@ import pytest
 
 from scrubjay.agents.cascade import Cascade, Gate, calibrate_threshold
 from scrubjay.agents.critics import Platt
+from scrubjay.agents.registry import make_agent
 from scrubjay.agents.session import Session
 from scrubjay.core import Hit, InputError, Noted, Passage, Question
 from scrubjay.models.types import Completion
@@ -75,6 +76,15 @@ def test_no_threshold_is_worth_more() -> None:
 
         found = calibrate_threshold(sure, memory, reading, 0.1)
         assert worth(found) == pytest.approx(max(worth(t) for t in (0.0, 0.2, 0.4, 0.6, 0.8)))
+
+
+def test_the_built_in_gate_is_one_and_the_agent_is_known_by_name() -> None:
+    agent = make_agent("cascade", None)
+    assert isinstance(agent, Cascade)
+    gate = agent.gate
+    assert 0 < gate.threshold < 1
+    assert gate.platt.slope > 0  # likelier answers are surer
+    assert "smollm2-135m" in gate.trained_on
 
 
 def test_a_gate_survives_its_file(tmp_path: Any) -> None:

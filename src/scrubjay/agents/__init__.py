@@ -9,6 +9,7 @@ from scrubjay.core.lazy import lazy
 if TYPE_CHECKING:
     from scrubjay.agents.adapt_retrieve_revise import AdaptRetrieveRevise, DraftOnly
     from scrubjay.agents.baselines import MostFrequentAnswer, Oracle, RandomOfType
+    from scrubjay.agents.cascade import Cascade
     from scrubjay.agents.closed_book import ClosedBook
     from scrubjay.agents.critics import Critic, LogProbCritic, OracleCritic, SelfCritic
     from scrubjay.agents.dynamic_rag import DynamicRAG
@@ -46,6 +47,7 @@ __getattr__ = lazy(
         "DraftOnly": "adapt_retrieve_revise",
         "Agent": "types",
         "Budget": "session",
+        "Cascade": "cascade",
         "ClosedBook": "closed_book",
         "Critic": "critics",
         "DynamicRAG": "dynamic_rag",
@@ -91,6 +93,7 @@ __all__ = [
     "AdaptRetrieveRevise",
     "Agent",
     "Budget",
+    "Cascade",
     "ClosedBook",
     "Critic",
     "DraftOnly",

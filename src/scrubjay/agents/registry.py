@@ -21,6 +21,7 @@ AGENTS = Registry(
     adapt_retrieve_revise="scrubjay.agents.adapt_retrieve_revise:adapt_retrieve_revise",
     multilingual_rag="scrubjay.agents.multilingual:multilingual_rag",
     ircot="scrubjay.agents.ircot:IRCoT",
+    cascade="scrubjay.agents.cascade:Cascade",
     dragin="scrubjay.agents.dynamic_rag:dragin",
     flare="scrubjay.agents.dynamic_rag:flare",
     fixed_length="scrubjay.agents.dynamic_rag:fixed_length",

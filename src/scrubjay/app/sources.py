@@ -151,6 +151,7 @@ def cascade(
 
     from scrubjay.app.show import bars, emit, table
     from scrubjay.core.errors import InputError
+    from scrubjay.evaluation.statistics import Interval
     from scrubjay.training.cascade import CascadePlan, calibrate, judge_gate
 
     if out.is_dir() or not out.absolute().parent.is_dir():
@@ -161,4 +162,15 @@ def cascade(
     gate.save(out)
     judged = judge_gate(gate, rows)
     title = f"{out}: threshold {gate.threshold:.3f}, on questions it was not calibrated on"
-    emit(judged, as_json, lambda: table(judged, title=title))
+    short = [
+        {
+            **{k: row[k] for k in ("task", "world", "n")},
+            "closed": row["closed-book"],
+            "search": row["one-step-rag"],
+            "cascade": row["cascade"],
+            "gain": Interval(row["gain"], row["from"], row["to"], row["n"]).signed,
+            "searches": row["searches"],
+        }
+        for row in judged
+    ]
+    emit(judged, as_json, lambda: table(short, title=title))
