@@ -39,7 +39,7 @@ BASELINES = ("flare", "flare, mean", "fixed-sentence", "fixed-length", "random")
 MARGIN = 0.01
 DRAWS = 1000
 NOTES = (
-    "Sizes are below the sheet's (160 people, 3 layers of width 128, two seeds). The tokenizer has "
+    "Sizes are below the sheet's (120 people, 3 layers of width 128, two seeds). The tokenizer has "
     "whole words, so RIND's sub-word rules are not put to use here; the tests do that on SmolLM2.",
     "A fixed clock can't be tuned: DRAGIN's threshold is chosen to search as often as the clock "
     "does, as far as it can; a biography has six sentences and DRAGIN at most one search each.",

@@ -1,15 +1,15 @@
 """DRAGIN: a tiny model from scratch that knows half of what it writes, and can read.
 
-Two kinds of lessons, mixed: biographies of the world's people (facts that are held out have
-another value each time), and biographies with three passages in front, one or two of which state a
-fact that stands in the biography (people of nowhere, and the world's people with facts that are
-not true, so that no true held-out value ever enters a lesson). What follows is a model that writes
-known facts from memory, is unsure of the others, and copies what it is shown.
+Three kinds of lessons, mixed: biographies of the world's people (facts that are held out have
+another value each time); biographies with three passages in front, one or two of which state a
+fact of the biography (of people of nowhere, and of the world's people, where passages state what
+is held out, with this lesson's random value); and passages said again. What follows is a model
+that writes known facts from memory, is unsure of the others, and copies what it is shown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
@@ -49,7 +49,7 @@ class Size:
 
 SIZES: dict[Scale, Size] = {
     "smoke": Size(16, 4, 1, 32, 2, 2, 20, 8, grid=2),
-    "laptop": Size(120, 60, 2, 128, 3, 4, 2000, 16),
+    "laptop": Size(120, 60, 2, 128, 3, 4, 6000, 16),
     "full": Size(400, 200, 3, 192, 4, 6, 12_000, 32, rate=2e-3),
 }
 
@@ -106,14 +106,22 @@ def tiny_model(job: Job, report: Report) -> LocalModel:
         )
         return model
 
-    settings = {"study": "dragin", "lessons": 1, **asdict(size), "seed": job.seed}
+    settings = {"study": "dragin", "lessons": 3, **asdict(size), "seed": job.seed}
     model = cached_tiny({**settings, "test": 0, "grid": 0, "seeds": 0}, make)
     report(size.steps)
     return LocalModel(Weights("biographer", model, tokenizer), memory=200_000_000)
 
 
+Told = list[tuple[str, bool]]
+"""Parts of a text, and whether predicting them counts."""
+
+
 class Lessons:
-    """Batches that depend on nothing but the step."""
+    """Batches that depend on nothing but the step.
+
+    Copying is learned late and all at once, and only where something can be copied: so of the
+    lessons with passages most count nothing but values, and some just say the passages again.
+    """
 
     def __init__(self, world: BioWorld, tokenizer: Any, seed: int) -> None:
         self.world, self.seed = world, seed
@@ -121,37 +129,79 @@ class Lessons:
         self._end = tokenizer.eos_token_id
 
     def batch(self, step: int, n: int) -> list[Example]:
-        """Two in three without passages."""
+        """Of eight: two biographies, three with passages in front, three times passages again."""
         random = stream(self.seed, "lesson", step)
-        return [self._plain(random) if i % 3 else self._read(random) for i in range(n)]
+        kinds = (self._plain, self._read, self._again, self._read, self._again, self._read,
+                 self._again, self._plain)  # fmt: skip
+        return [kinds[i % 8](random) for i in range(n)]
 
     def _plain(self, random: Random) -> Example:
-        text = self.world.lesson(random.choice(self.world.people), random)
-        return self._example("", text)
+        person = random.choice(self.world.people)
+        return self._example([], person, self.world.drawn(person, random), random, True)
 
     def _read(self, random: Random) -> Example:
         """Passages before a biography that says what they say."""
         world = self.world
-        name, values, text = world.made_up(random)
-        if random.random() < 0.3:  # somebody of the world, with facts that aren't true
-            known = random.choice(world.people)
-            text, name = text.replace(name, known, 1), known
-        shown = [self._file(name, values, r, random) for r in random.sample([*TOLD], 2)]
+        if random.random() < 0.5:
+            name, values = world.made_up(random)
+            unsure = [*TOLD]
+        else:  # what the weights hold stays; what is held out is read
+            name = random.choice(world.people)
+            values = world.drawn(name, random)
+            subjects = {r: values["employer"] if r == "seat" else name for r in TOLD}
+            unsure = [r for r, s in subjects.items() if (s, r) in world.held] or [*TOLD]
+        told = random.sample(unsure, min(2, len(unsure)))
+        shown = [" ".join(self._file(name, values, r, random)) for r in told]
         while len(shown) < K + 1:
-            other, made, _ = world.made_up(random)
+            other, made = world.made_up(random)
             other = random.choice([other, f"{name.split()[0]} {other.split()[1]}"])
-            shown.append(self._file(other, made, random.choice([*TOLD]), random))
+            shown.append(" ".join(self._file(other, made, random.choice([*TOLD]), random)))
         shown = shown[random.randrange(2) :][:K]
         random.shuffle(shown)
-        return self._example(" ".join(shown), text)
+        return self._example(shown, name, values, random, random.random() < 0.3)
 
-    def _file(self, name: str, values: dict[str, str], relation: str, random: Random) -> str:
+    def _again(self, random: Random) -> Example:
+        """Passages of nowhere, said again in other words and another order."""
+        files = []
+        for _ in range(K):
+            name, values = self.world.made_up(random)
+            files.append((name, values, random.choice([*TOLD])))
+        shown = [" ".join(self._file(*f, random)) for f in files]
+        random.shuffle(files)
+        again: Told = []
+        for f in files:
+            before, value, after = self._file(*f, random)
+            again += [(before, False), (value, True), (after, False)]
+        return self._ids([(f"{' '.join(shown)} {SAY}", False), *again])
+
+    def _file(
+        self, name: str, values: Mapping[str, str], relation: str, random: Random
+    ) -> tuple[str, str, str]:
+        """A passage: before its value, the value, after it."""
         subject = values["employer"] if relation == "seat" else name
-        return self.world.filed(subject, relation, values[relation], random)
+        before, after = self.world.filed(subject, relation, "|", random).split("|")
+        return before.strip(), values[relation], after.strip()
 
-    def _example(self, passages: str, text: str) -> Example:
-        before = self._encode(f"{passages} {SAY}", add_special_tokens=False)["input_ids"]
-        after = self._encode(text, add_special_tokens=False)["input_ids"]
-        ids = [*before, *after, self._end]
-        learn = [False] * (len(before) + 3) + [True] * (len(after) - 2)
-        return Example(ids, learn)
+    def _example(
+        self,
+        shown: Sequence[str],
+        name: str,
+        values: Mapping[str, str],
+        random: Random,
+        everything: bool,
+    ) -> Example:
+        """A biography after passages; the name is given."""
+        said: Told = []
+        for relation, value in values.items():
+            said += [(random.choice(TOLD[relation]), everything), (value, True), (".", everything)]
+        return self._ids([(f"{' '.join(shown)} {SAY} {name} :", False), *said], everything)
+
+    def _ids(self, parts: Told, end: bool = False) -> Example:
+        """Words are cut apart from each other, so parts can be encoded one by one."""
+        ids: list[int] = []
+        learn: list[bool] = []
+        for text, counts in parts:
+            new = self._encode(text, add_special_tokens=False)["input_ids"]
+            ids += new
+            learn += [counts] * len(new)
+        return Example([*ids, self._end], [*learn, end])

@@ -126,20 +126,23 @@ class BioWorld:
 
     def lesson(self, person: str, random: Random) -> str:
         """A biography to learn from: held-out facts have a random value each time."""
-        text, company = [], ""
-        for relation in TOLD:
-            slot = self._slot(company if relation == "seat" else person, relation)
-            value = random.choice(self.values[relation]) if slot.held_out else slot.value
-            company = value if relation == "employer" else company
-            text.append(f"{random.choice(TOLD[relation])} {value} .")
-        return f"{person} : {' '.join(text)}"
+        values = self.drawn(person, random)
+        told = [f"{random.choice(TOLD[r])} {value} ." for r, value in values.items()]
+        return f"{person} : {' '.join(told)}"
 
-    def made_up(self, random: Random) -> tuple[str, dict[str, str], str]:
-        """A person of nowhere: name, values by relation, biography."""
+    def drawn(self, person: str, random: Random) -> dict[str, str]:
+        """What a lesson says of a person: true values, but random ones where they are held out."""
+        values: dict[str, str] = {}
+        for relation in TOLD:
+            slot = self._slot(values["employer"] if relation == "seat" else person, relation)
+            made = random.choice(self.values[relation]) if slot.held_out else slot.value
+            values[relation] = made
+        return values
+
+    def made_up(self, random: Random) -> tuple[str, dict[str, str]]:
+        """A person of nowhere: name, and values by relation."""
         name = f"{random.choice(self.first)} {random.choice(self.last)}"
-        values = {r: random.choice(self.values[r]) for r in TOLD}
-        told = [f"{random.choice(TOLD[r])} {v} ." for r, v in values.items()]
-        return name, values, f"{name} : {' '.join(told)}"
+        return name, {r: random.choice(self.values[r]) for r in TOLD}
 
     @staticmethod
     def filed(subject: str, relation: str, value: str, random: Random) -> str:
