@@ -79,6 +79,7 @@ class BioWorld:
         drawn = random.sample(every, people + round(people * namesakes))
         self.people, others = drawn[:people], drawn[people:]
         self.values["friend"] = self.people
+        self._real = frozenset(self.people)
         self._named: set[str] = set()
         self.namesakes = [self._namesake(name, random) for name in others]
         self._facts: dict[tuple[str, str], str] = {}
@@ -141,7 +142,8 @@ class BioWorld:
 
     def made_up(self, random: Random) -> tuple[str, dict[str, str]]:
         """A person of nowhere: name, and values by relation."""
-        name = f"{random.choice(self.first)} {random.choice(self.last)}"
+        while (name := f"{random.choice(self.first)} {random.choice(self.last)}") in self._real:
+            pass
         return name, {r: random.choice(self.values[r]) for r in TOLD}
 
     @staticmethod
