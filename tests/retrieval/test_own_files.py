@@ -308,10 +308,12 @@ def test_an_update_that_was_cut_off_leaves_nothing_behind(
         (root / "a.md").write_text(f"cut at {cut}")
         real = getattr(Index, cut)
 
-        def stop(self: Index, what: object, real: object = real, cut: str = cut) -> None:
+        def stop(
+            self: Index, what: object, *rest: object, real: object = real, cut: str = cut
+        ) -> None:
             if cut == "delete":
                 raise KeyboardInterrupt
-            real(self, what)  # type: ignore[operator]
+            real(self, what, *rest)  # type: ignore[operator]
             raise KeyboardInterrupt
 
         with monkeypatch.context() as patch:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from scrubjay.retrieval import readers
@@ -221,3 +222,26 @@ def test_what_a_documentation_tool_leaves_beside_its_pages_is_passed_over(tmp_pa
         (tmp_path / "docs" / name).write_text("<p>Jays hide nuts.")
     assert sync([tmp_path / "docs"], tmp_path / "a.index").added == 1
     assert sync([tmp_path / "docs"], tmp_path / "b.index", hidden=True).added == 3
+
+
+def test_encoding_reports_how_far_it_is(tmp_path: Path) -> None:
+    class Flat:
+        name, dimensions = "flat", 2
+
+        def encode(self, texts: Sequence[str], *, query: bool = False) -> np.ndarray:
+            return np.tile(np.float32([1, 0]), (len(texts), 1))
+
+    (tmp_path / "docs").mkdir()
+    for name in ("a.md", "b.md"):
+        (tmp_path / "docs" / name).write_text("# Jays\n\nThey hide nuts.\n")
+    told: list[tuple[str, int, int]] = []
+    for _ in range(2):
+        sync(
+            [tmp_path / "docs"],
+            tmp_path / "i.index",
+            encoder=Flat(),
+            progress=lambda *t: told.append(t),
+        )
+        (tmp_path / "docs/c.md").write_text("# Tits\n\nThey sing.\n")
+    encoded = [t for t in told if t[0] != "files"]
+    assert [(done, total) for _, done, total in encoded] == [(2, 2), (1, 1)]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -98,8 +98,12 @@ class Index:
             return []
         return await self._ask((query, k, where))
 
-    def add(self, passages: Iterable[Passage]) -> None:
+    def add(
+        self, passages: Iterable[Passage], progress: Callable[[int, int], None] | None = None
+    ) -> None:
         """Add passages; one with a known id takes the old one's place. All of them or none.
+
+        ``progress`` is called with (encoded, all).
 
         Raises:
             InputError: two of them share an id.
@@ -108,7 +112,7 @@ class Index:
         new = list(passages)
         if new:
             rows(new, None)
-            self._store.upsert(rows(new, self._encode(new)))
+            self._store.upsert(rows(new, self._encode(new, progress)))
 
     update = add
 
@@ -125,7 +129,9 @@ class Index:
     def __len__(self) -> int:
         return len(self._store)
 
-    def _encode(self, passages: Sequence[Passage]) -> np.ndarray | None:
+    def _encode(
+        self, passages: Sequence[Passage], progress: Callable[[int, int], None] | None
+    ) -> np.ndarray | None:
         from scrubjay.retrieval.build import encode
 
         if self.manifest.encoder is None:
@@ -135,7 +141,7 @@ class Index:
                 f"the index {self._store.folder} holds vectors of {self.manifest.encoder}: open it "
                 "with that encoder to add passages"
             )
-        return encode(passages, self.encoder)
+        return encode(passages, self.encoder, progress)
 
     def _answer(self, wanted: Sequence[Wanted]) -> list[list[Hit]]:
         """A batch of searches; those with the same depth and filter are looked up together."""
