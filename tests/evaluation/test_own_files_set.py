@@ -15,6 +15,7 @@ from scrubjay.evaluation.own_files import (
     is_evidence,
     load_items,
     metadata_of,
+    read_items,
 )
 
 ITEMS = load_items()
@@ -33,6 +34,16 @@ def test_the_evidence_line_holds_the_answer(item: Item) -> None:
         pytest.skip(f"{item.package} is {version(item.package)}, lines are of {item.version}")
     line = metadata_of(item.package).read_text("utf-8").split("\n")[item.line - 1].lower()
     assert any(answer.lower() in line for answer in item.answers)
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parent / "own_files").glob("*.jsonl")), ids=lambda p: p.stem
+)
+def test_the_questions_over_other_trees_can_be_asked(path: Path) -> None:
+    items = read_items(path)
+    assert sum(bool(i.answers) for i in items) == 20
+    assert sum(not i.answers for i in items) == 4
+    assert all(i.file and i.line for i in items if i.answers)
 
 
 def test_found_means_the_line_is_in_the_passage_of_that_file() -> None:

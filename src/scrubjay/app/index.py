@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from scrubjay.core.nouns import Hit
+    from scrubjay.evaluation.own_files import OwnFilesScore
     from scrubjay.retrieval.sync import Report
 
 app = typer.Typer(no_args_is_help=True, help="Make an index of your own files, and search it.")
@@ -173,16 +174,31 @@ def evaluate(
         )
     else:
         measured = asyncio.run(measure_own_files(readers, model, encoder, words))
-    rows = [{k: v for k, v in asdict(row).items() if k != "answers"} for row in measured.agents]
+    rows = [_short(row) for row in measured.agents]
     asked = f"{measured.questions} questions, {measured.unanswerable} of them without an answer"
     emit(
         asdict(measured),
         as_json,
         lambda: Group(
-            table([asdict(s) for s in measured.searches], title="Finding the evidence"),
+            table(
+                [
+                    {k.replace("recall_at_", "recall@"): v for k, v in asdict(s).items()}
+                    for s in measured.searches
+                ],
+                title="Finding the evidence",
+            ),
             table(rows, title=f"\nAnswering: {asked}"),
         ),
     )
+
+
+def _short(row: OwnFilesScore) -> dict[str, Any]:
+    """A score in columns that fit a terminal."""
+    return {
+        "agent": row.agent, "EM": row.exact_match, "F1": row.f1, "from": row.low, "to": row.high,
+        "declined": row.declined, "wrongly": row.wrongly_declined, "cited": row.cited,
+        "calls": row.calls,
+    }  # fmt: skip
 
 
 def dumped(value: Any) -> str:
