@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -176,3 +177,94 @@ def test_help_has_an_example(verb: list[str]) -> None:
     assert done.returncode == 0
     if verb:
         assert "Example: scrubjay" in done.stdout
+
+
+ENDPOINT = """
+import json, os, sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+port, lives, log = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+asked = 0
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.reply(200, {"data": [{"id": "m"}]})
+
+    def do_POST(self):
+        global asked
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        asked += 1
+        if asked > lives:
+            os._exit(0)
+        with open(log, "a") as file:
+            file.write(json.dumps([self.path, body]) + "\\n")
+        if "echo" in body or "grammar" in body or not self.path.endswith("completions"):
+            return self.reply(400, {"error": {"message": "not here"}})
+        text = "Paris"
+        self.reply(200, {"choices": [{"text": text, "message": {"content": text}}]})
+
+    def reply(self, status, value):
+        raw = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, *_):
+        pass
+
+
+ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+"""
+
+
+def served(port: int, lives: int, log: Path) -> subprocess.Popen[bytes]:
+    """A process that answers ``lives`` requests and then is gone."""
+    words = [sys.executable, "-c", ENDPOINT, str(port), str(lives), str(log)]
+    process = subprocess.Popen(words)
+    for _ in range(500):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return process
+        time.sleep(0.02)
+    raise AssertionError("the endpoint didn't come up")
+
+
+def test_an_endpoint_that_dies_in_the_middle_costs_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRUBJAY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("SCRUBJAY_PATIENCE", "0.5")
+    port, log = free_port(), tmp_path / "log"
+    words = [
+        *("gap", "--world", "random:60", "--settings", "closed-book"),
+        *("--tasks", "recall", "--questions", "12", "--out", str(tmp_path / "run")),
+        *("--model", f"endpoint:http://127.0.0.1:{port}/v1#m"),
+    ]
+    process = served(port, 15, log)
+    try:
+        died = scrubjay(*words)
+        first = log.read_text().splitlines()
+        process.wait(10)
+        process = served(port, 10_000, log)
+        again = scrubjay(*words)
+    finally:
+        process.kill()
+        process.wait()
+    assert died.returncode == 2, died.stderr
+    (sentence,) = [s for s in died.stderr.splitlines() if s.startswith("scrubjay: ")]
+    assert "went away" in sentence
+    assert sentence.endswith("the same command goes on with the answers so far")
+    assert again.returncode == 0, again.stderr
+    second = log.read_text().splitlines()[len(first) :]
+    assert len(first) == 15
+    asked_again = set(first) & set(second)
+    assert len(asked_again) <= 1, "at most the call that sees whether it is there"
+    assert "Traceback" not in died.stderr + again.stderr
+
+
+def test_a_sentence_cannot_move_the_cursor(tmp_path: Path) -> None:
+    sentence = refused("ask", "x", "--index", str(tmp_path / "a\x1b[2J\x9b\u202e"))
+    assert sentence.isprintable()
+    assert "\\x1b[2J" in sentence

@@ -471,7 +471,9 @@ def test_text_that_no_file_or_terminal_takes_is_replaced():
     choice = {"text": "a\ud800b", "logprobs": {"content": [token]}}
     with Scripted(send(200, {"choices": [choice]})) as server:
         result, _ = ask(server)
-    assert result.text == "a?b"
+        assert result.text == "a?b"
+        ask(server, call=lambda m: m.generate("a\udce9b", max_tokens=1))
+    assert server.seen[-1][1]["prompt"] == "a?b", "and none is sent"
 
 
 def test_null_for_a_text_is_said_once_and_not_kept(tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from scrubjay.core.errors import InputError
+from scrubjay.core.errors import IndexMismatch, InputError
 from scrubjay.core.nouns import Passage
 from scrubjay.retrieval import Index, readers
 from scrubjay.retrieval.chunks import CHARACTERS, passages, place
@@ -371,3 +372,103 @@ def test_found_by_words_with_place(tmp_path: Path) -> None:
     index = Index.open(tmp_path / "i.index")
     (best, *_) = asyncio.run(index.search("who hides acorns", 1))
     assert (place(best.passage), best.passage.title) == ("birds.md:3", "Jays")
+
+
+# -- hostile files: what a build must survive, and what it says -----------------------------------
+
+ENTITIES = (
+    '<!DOCTYPE a [<!ENTITY a "aaaaaaaaaa">'
+    + "".join(f'<!ENTITY {chr(98 + i)} "{f"&{chr(97 + i)};" * 10}">' for i in range(9))
+    + "]>"
+)
+CONTAINER = '<c xmlns="u"><rootfile full-path="p.opf"/></c>'
+PAGE = pdf("Jays hide acorns")
+
+
+def packed(method: int) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        archive.writestr("word/document.xml", b" " * 12_000_000)
+    return out.getvalue()
+
+
+HOSTILE = {
+    "bomb.docx": (docx("<w:p/>" * 3_000_000), "unpacks to more than 10 MB"),
+    "lzma.docx": (packed(zipfile.ZIP_LZMA), "unpacks to more than 10 MB"),
+    "nested.docx": (zipped(**{"word/document.xml": zipped(x="y")}), "XML can't be parsed"),
+    "utf16.docx": (
+        zipped(**{"word/document.xml": f"{ENTITIES}<a>&j;</a>".encode("utf-16")}),
+        "document type",
+    ),
+    "opf.epub": (
+        zipped(**{"META-INF/container.xml": CONTAINER, "p.opf": f"{ENTITIES}<p>&j;</p>"}),
+        "document type",
+    ),
+    "climb.epub": (
+        zipped(**{
+            "META-INF/container.xml": CONTAINER,
+            "p.opf": '<p xmlns="u"><item id="a" href="../../etc/passwd"/><itemref idref="a"/></p>',
+        }),
+        "it lacks ../../etc/passwd",
+    ),
+    "zero.pdf": (PAGE.replace(b"/Kids [3 0 R] /Count 1", b"/Kids [] /Count 0"), "no text"),
+    "cut.pdf": (PAGE[:-60], "damaged"),
+    "table.pdf": (PAGE.replace(b"xref\n0 5", b"xref\n0 99999999999"), "damaged"),
+    "deep.pdf": (b"%PDF-1.4\n1 0 obj\n" + b"[" * 300_000, "damaged"),
+    "deep.jsonl": (b'{"a":' * 100_000, "line 1 is not JSON"),
+    "number.jsonl": (b'{"a": ' + b"9" * 10_000 + b"}", "line 1 is not JSON"),
+    "keys.jsonl": (
+        b'{"%s": [%s 1]}' % (b"k" * 100_000, b"1," * 100_000), "unfolds to more than 10 times"
+    ),
+    "heads.md": (b"# a\n" * 600_000, "holds too much text"),
+    "definitions.py": (b"def a(): pass\n" * 110_000, "more than 100,000 passages"),
+}  # fmt: skip
+
+
+def test_a_tree_of_hostile_files_costs_a_line_each_and_the_rest_is_found(tmp_path: Path) -> None:
+    root = tmp_path / "docs"
+    root.mkdir()
+    for name, (data, _) in HOSTILE.items():
+        (root / name).write_bytes(data)
+    (root / "good.md").write_text("# Jays\n\nJays hide acorns.\n")
+    report = sync([root], tmp_path / "my.index")
+    said = {s.name: s.reason for s in report.skipped}
+    assert set(said) == set(HOSTILE)
+    for name, (_, reason) in HOSTILE.items():
+        assert reason in said[name], name
+    assert all(reason.isprintable() for reason in said.values())
+    assert [p.text for p in held(tmp_path / "my.index")] == ["Jays hide acorns."]
+
+
+def test_odd_records_are_read() -> None:
+    odd = b'{"a": NaN}\n[1, [2]]\nnull\n"x"\n' + b'{"a":' * 300 + b"1" + b"}" * 300
+    blocks = [b.text for b in readers.read("jsonl", odd) if not b.level]
+    assert blocks[:3] == ["a: nan", "1\n2", "x"]
+    assert blocks[3].endswith("a.a: 1")
+    assert len(blocks[3]) < 100, "a key is cut"
+
+
+def test_what_is_large_is_read_in_the_helper_whatever_it_is() -> None:
+    assert readers.risky("code", b"x" * readers.LARGE)
+    assert not readers.risky("code", b"x")
+    with IsolatedReader(seconds=0.05) as reader, pytest.raises(Unreadable, match="longer than"):
+        reader.read("code", b"#\n" * 5_000_000)
+
+
+def test_two_names_that_look_the_same_are_not_taken_for_one(tmp_path: Path) -> None:
+    (tmp_path / "a\\x1b.md").write_text("one")
+    (tmp_path / "a\x1b.md").write_text("two")
+    found = list(find([tmp_path, tmp_path]))
+    assert sorted(type(f).__name__ for f in found if f.name == "a\\x1b.md") == ["File", "Skipped"]
+    assert printable("\ud800\udce9") == "\\ud800\\xe9"
+
+
+def test_an_index_that_lost_files_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/a.md").write_text("Jays hide acorns.")
+    for lost in ("data", "_indices"):
+        folder = tmp_path / f"{lost}.index"
+        sync([tmp_path / "docs"], folder)
+        shutil.rmtree(folder / "passages.lance" / lost)
+        with pytest.raises(IndexMismatch, match=r"is damaged .*: build it again"):
+            asyncio.run(Index.open(folder).search("acorns"))

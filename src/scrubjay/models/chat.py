@@ -99,6 +99,8 @@ class Codec:
         return decoded
 
     def _encode(self, text: str, *, start: bool = False, special: bool = True) -> list[int]:
+        # Half a character (bytes of a command line that are no text) is nothing to a tokenizer.
+        text = text.encode("utf-8", "replace").decode()
         ids: list[int] = self.tokenizer(
             text, add_special_tokens=start, split_special_tokens=not special
         )["input_ids"]

@@ -86,7 +86,8 @@ class Wire:
             Refused: it says no to this request (400, 404, 422, …).
             ModelError: it can't be reached, wants a key, stays busy, or answers nonsense.
         """
-        raw = json.dumps(body, sort_keys=True).encode()
+        # Half a character is replaced: many servers refuse it.
+        raw = json.dumps(body, sort_keys=True, ensure_ascii=False).encode("utf-8", "replace")
         return await self._persist("POST", route, raw, self.patience, root=root)
 
     async def get(self, route: str, patience: Patience | None = None) -> dict[str, Any]:

@@ -82,13 +82,17 @@ def find(
         InputError: a path doesn't exist.
     """
     base = common_folder(paths)
-    seen: dict[str, Path] = {}
+    names: set[str] = set()
+    seen: set[Path] = set()
     for given in paths:
         for path, found in _below(Path(os.path.realpath(given)), base, hidden, exclude):
-            if found.name not in seen:
-                seen[found.name] = path
+            if path in seen:
+                continue
+            seen.add(path)
+            if found.name not in names:
+                names.add(found.name)
                 yield found
-            elif seen[found.name] != path:
+            else:
                 yield Skipped(found.name, "another file's name looks the same")
 
 

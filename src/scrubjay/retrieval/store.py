@@ -171,15 +171,17 @@ class Store:
             if len(self._pages) + len(missing) > CACHED:
                 self._pages, missing = {}, list(row_ids)
             take = self._table.take_row_ids(missing).select(list(FIELDS)).with_row_id()
-            for row in _run(take.to_arrow()).to_pylist():
-                self._pages[row["_rowid"]] = passage(row)
+            with _readable(self.folder):
+                for row in _run(take.to_arrow()).to_pylist():
+                    self._pages[row["_rowid"]] = passage(row)
         return {row: self._pages[row] for row in row_ids}
 
     def passages(self) -> Iterator[Passage]:
         """All passages, in the order they are stored, a batch in memory at a time."""
-        batches = _run(self._table.query().select(list(FIELDS)).to_batches())
-        while (batch := _run(_next(batches))) is not None:
-            yield from map(passage, batch.to_pylist())
+        with _readable(self.folder):
+            batches = _run(self._table.query().select(list(FIELDS)).to_batches())
+            while (batch := _run(_next(batches))) is not None:
+                yield from map(passage, batch.to_pylist())
 
     def upsert(self, data: pa.Table) -> None:
         """Add rows, replacing those with the same id: one atomic commit."""
@@ -227,10 +229,12 @@ class Store:
             return results
 
         if not self._ids:
-            names = _run(self._table.query().select(["id"]).with_row_id().to_arrow())
+            with _readable(self.folder):
+                names = _run(self._table.query().select(["id"]).with_row_id().to_arrow())
             self._ids = dict(zip(names["_rowid"].to_pylist(), names["id"].to_pylist()))
         try:
-            return _run(search()) if len(queries) else []
+            with _readable(self.folder):
+                return _run(search()) if len(queries) else []
         except ValueError as error:
             if where is None:
                 raise
@@ -238,6 +242,17 @@ class Store:
                 f"the filter {where!r} can't be used ({_first_line(error)}); filter on id, title, "
                 "text or document, as in: title = 'x'"
             ) from error
+
+
+@contextmanager
+def _readable(folder: Path) -> Iterator[None]:
+    """Turn LanceDB's complaint about files that are missing or damaged into a sentence."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        raise IndexMismatch(
+            f"the index {folder} is damaged ({_first_line(error)}): build it again"
+        ) from error
 
 
 @contextmanager
