@@ -156,3 +156,12 @@ def test_what_does_not_fit_is_refused_in_one_sentence(model):
 def test_it_is_a_language_model(model):
     assert isinstance(model, LanguageModel)
     assert model.count_tokens("Paris is in France") == 4
+
+
+def test_bytes_of_a_command_line_that_are_no_text_are_asked_all_the_same(model):
+    odd = "Where \udcff is it?"
+    assert model.count_tokens(odd) == model.count_tokens("Where ? is it?")
+    said, same = (
+        asyncio.run(model.generate(text, max_tokens=3)) for text in (odd, "Where ? is it?")
+    )
+    assert said.tokens == same.tokens

@@ -472,3 +472,12 @@ def test_an_index_that_lost_files_is_a_sentence(tmp_path: Path) -> None:
         shutil.rmtree(folder / "passages.lance" / lost)
         with pytest.raises(IndexMismatch, match=r"is damaged .*: build it again"):
             asyncio.run(Index.open(folder).search("acorns"))
+
+
+@pytest.mark.parametrize("values", ["[[", '{"base": 5, "files": {}}', '{"base": "/", "files": 3}'])
+def test_an_account_that_is_none_is_as_good_as_missing(tmp_path: Path, values: str) -> None:
+    (tmp_path / "files.json").write_text(values)
+    assert Account.load(tmp_path) is None
+    broken = '{"base": "/", "files": {"a": {"size": 1, "mtime": 2, "ids": 7}}}'
+    (tmp_path / "files.json").write_text(broken)
+    assert Account.load(tmp_path) is None

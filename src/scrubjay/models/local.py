@@ -126,7 +126,8 @@ class LocalModel:
 
     def count_tokens(self, text: str) -> int:
         """Tokens of ``text`` alone, without a start token."""
-        return len(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        whole = text.encode("utf-8", "replace").decode()
+        return len(self.tokenizer(whole, add_special_tokens=False)["input_ids"])
 
     async def check(self) -> None:
         """Nothing to do: a model that is loaded can be asked."""

@@ -75,7 +75,10 @@ class Account:
         try:
             values = json.loads((folder / ACCOUNT).read_text("utf-8"))
             files = {name: Entry(**entry) for name, entry in values.pop("files").items()}
-            return cls(**values, files=files)
+            whole = isinstance(values["base"], str) and all(
+                isinstance(e.ids, list) and isinstance(e.skipped, str) for e in files.values()
+            )
+            return cls(**values, files=files) if whole else None
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
 
