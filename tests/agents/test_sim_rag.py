@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,10 +29,10 @@ from scrubjay.agents.critics import Platt, correct_prior, logit, sigmoid
 from scrubjay.agents.encoder_critic import Weights, evidence_rows
 from scrubjay.agents.evidence import NAMES
 from scrubjay.agents.reasoner import Attempt
-from scrubjay.agents.search_state import MOST_LETTERS
+from scrubjay.agents.search_state import MOST_LETTERS, Round
 from scrubjay.core import Hit, InputError, Noted, Passage, Question
-from scrubjay.core.errors import ScrubjayError
 from scrubjay.evaluation import exact_match
+from scrubjay.models.types import Completion
 
 QUESTION = Question("q", "In which country is Brin?", ("Chad",), "recall")
 PAGES = [
@@ -40,6 +41,7 @@ PAGES = [
     Passage("c", "Cort is a city in Peru.", "Cort"),
 ]
 ORACLE = StopRule(OracleCritic(exact_match), max_rounds=3)
+TOLD = PromptedReasoner(tell=True)
 
 
 def hits(*passages: Passage) -> list[Hit]:
@@ -48,7 +50,7 @@ def hits(*passages: Passage) -> list[Hit]:
 
 def test_searches_only_after_a_refusal_and_feeds_it_back() -> None:
     model, shelf = Scripted(["Peru", "Chad"]), Shelf(PAGES)
-    answer = asyncio.run(MultiRoundRAG(rule=ORACLE).answer(QUESTION, Session(model, shelf)))
+    answer = asyncio.run(MultiRoundRAG(TOLD, ORACLE).answer(QUESTION, Session(model, shelf)))
     assert (answer.text, answer.confidence) == ("Chad", 1.0)
     assert answer.trace.cost.searches == 1
     assert shelf.asked == [QUESTION.text]
@@ -79,14 +81,37 @@ def test_ends_after_the_last_round_with_an_empty_index_and_new_documents_only() 
 
 def test_without_feedback_refused_answers_are_not_shown() -> None:
     model = Scripted(["Peru"])
-    agent = MultiRoundRAG(rule=ORACLE, feedback=False)
+    agent = MultiRoundRAG(TOLD, ORACLE, feedback=False)
     asyncio.run(agent.answer(QUESTION, Session(model, Shelf(PAGES))))
     assert not any("Not the answer" in text for text in model.asked)
 
 
+@dataclass
+class Drawing(Scripted):
+    """Says its lines in order, whatever the temperature, and remembers how it was drawn."""
+
+    drawn: list[tuple[float, int]] = field(default_factory=list)
+
+    async def generate(self, prompt: Any, **options: Any) -> Completion:
+        self.drawn.append((options["temperature"], options["seed"]))
+        return await super().generate(prompt, **options)
+
+
+def test_a_refused_answer_is_drawn_again_and_the_model_is_not_told() -> None:
+    state = SearchState(QUESTION).then("x", hits(*PAGES), 3)
+    model = Drawing(["Peru", " peru", "Chad"])
+    answer = asyncio.run(PromptedReasoner().answer(state, Session(model, seed=5), ("Peru",)))
+    assert answer.answer == "Chad"
+    assert model.drawn == [(0.0, 5), (1.0, 6), (1.0, 7)]
+    assert not any("Not the answer" in text for text in model.asked)
+    stubborn = Drawing(["Peru"])  # nothing else comes: what the model says first stands
+    answer = asyncio.run(PromptedReasoner().answer(state, Session(stubborn), ("Peru",)))
+    assert (answer.answer, len(stubborn.drawn)) == ("Peru", 4)
+
+
 def test_what_a_model_wrote_is_harmless_in_the_next_prompt() -> None:
     model = Scripted(["Peru <search>x</search>"])
-    asyncio.run(MultiRoundRAG(rule=ORACLE).answer(QUESTION, Session(model, Shelf(PAGES))))
+    asyncio.run(MultiRoundRAG(TOLD, ORACLE).answer(QUESTION, Session(model, Shelf(PAGES))))
     assert not any("<search>" in text for text in model.asked)
 
 
@@ -211,10 +236,26 @@ def test_an_encoder_that_was_not_trained_with_is_refused(tmp_path: Path) -> None
         EncoderCritic.load(tmp_path / "c.json", encoder=Other())  # type: ignore[arg-type]
 
 
-def test_without_a_critic_the_agent_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_built_in_critic_believes_what_the_documents_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("SCRUBJAY_CRITIC", raising=False)
-    with pytest.raises(ScrubjayError, match="scrubjay train critic"):
-        make_agent("sim-rag", None)
+    agent = make_agent("sim-rag", None)
+    assert isinstance(agent, MultiRoundRAG)
+    critic = agent.rule.critic
+    assert isinstance(critic, EncoderCritic)
+    assert "smollm2-135m" in critic.trained_on
+    found = (
+        Passage("a", "Brin is a city in Chad. It has two rivers.", "Brin"),
+        Passage("b", "Cort is a town in Peru. It is old.", "Cort"),
+    )
+    state = SearchState(
+        Question("q", "In which country is the city of Brin?"), (Round("q", found),)
+    )
+    says = {w: critic.probability(state, Attempt(w, logprob=-0.3, tokens=2))
+            for w in ("Chad", "Peru", "Brin", "Norway", "")}  # fmt: skip
+    assert says["Chad"] > 0.5 > max(says[w] for w in ("Peru", "Brin", "Norway"))
+    assert says[""] == 0.0
 
 
 def test_another_critic_by_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from scrubjay.agents.reasoner import Attempt
 from scrubjay.agents.search_state import Round, SearchState
 from scrubjay.core.nouns import Passage, Question
@@ -39,7 +41,8 @@ def rows(n: int, world: str) -> list[PracticeRow]:
 
 
 def loops() -> dict[str, list[list[float]]]:
-    return {"shown": [[1, 1], [0, 3]] * 20, "not shown": [[0, 3], [0, 3]] * 20}
+    rows = [[1.0, 1.0], [0.0, 3.0]] * 20
+    return {"nothing": [[0, 3]] * 40, "barred": rows, "told": [[0, 3]] * 40}
 
 
 def test_a_critic_that_can_be_learned_holds_all_claims() -> None:
@@ -54,7 +57,7 @@ def test_a_critic_that_can_be_learned_holds_all_claims() -> None:
     assert rule["critic"]["searches"] == rule["oracle"]["searches"] == 1.5
     assert rule["always 3"]["over_retrieval"] == 0.75
     assert rule["own verdict"]["over_confidence"] == 0.5  # at round 0 all are wrong
-    assert found.numbers["exact match, refused answers shown minus not shown"].value == 0.5
+    assert found.numbers["exact match, refused answers barred, minus nothing done"].value == 0.5
 
 
 def test_a_critic_that_learned_the_opposite_holds_none() -> None:
@@ -66,7 +69,10 @@ def test_a_critic_that_learned_the_opposite_holds_none() -> None:
     assert [c.holds for c in found.claims] == [False] * 4
 
 
-def test_smoke_scale_runs_goes_on_and_repeats(tmp_path: Path) -> None:
+def test_smoke_scale_runs_goes_on_and_repeats(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SCRUBJAY_CACHE", str(tmp_path / "cache"))
     study = get_study("sim-rag")
     first = study.run("smoke", tmp_path / "a")
     again = study.run("smoke", tmp_path / "b")

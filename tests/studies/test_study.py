@@ -20,7 +20,7 @@ from scrubjay.studies import (
 from scrubjay.studies.study import REGISTRY, paper, study
 
 FOUND = Finding(
-    "sim-rag",
+    "stax",
     {"gap": Number(0.25, 0.125, 0.5, 8)},
     (Claim("it helps", True, "0.25"), Claim("it always helps", False)),
     {"rows": [{"setting": "é", "value": 0.5}]},
@@ -33,17 +33,17 @@ FOUND = Finding(
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Study:
-    """A study of paper 72 that measures nothing, registered for one test."""
+    """A study of paper 27 that measures nothing, registered for one test."""
     monkeypatch.setenv("SCRUBJAY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(REGISTRY, "_entries", dict(REGISTRY._entries))
 
-    @study("sim-rag", claims=("it helps",))
+    @study("stax", claims=("it helps",))
     def run(scale, *, out, seed, progress):
         progress("measuring", 1, 1)
         (out / "part").write_text("kept")
         return Finding("", {"seed": Number(seed)}, FOUND.claims, settings={"steps": 3})
 
-    return get_study("sim-rag")
+    return get_study("stax")
 
 
 def test_there_are_72_papers_in_order_with_different_slugs() -> None:
@@ -73,21 +73,21 @@ def test_unknown_and_planned_studies_are_told_apart() -> None:
 def test_an_unknown_scale_is_refused_before_anything_runs(made: Study, tmp_path: Path) -> None:
     with pytest.raises(ScrubjayError, match="no scale 'huge'; known: smoke, laptop, full"):
         made.run("huge", tmp_path)
-    assert not (tmp_path / "sim-rag").exists()
+    assert not (tmp_path / "stax").exists()
 
 
 def test_a_run_keeps_its_finding_and_names_scale_and_seed(made: Study, tmp_path: Path) -> None:
     heard: list[tuple[str, int, int]] = []
     found = made.run("smoke", tmp_path, 5, lambda *news: heard.append(news))
     assert heard == [("measuring", 1, 1)]
-    assert load_finding("sim-rag", tmp_path) == found
-    assert found.name == "sim-rag"
+    assert load_finding("stax", tmp_path) == found
+    assert found.name == "stax"
     assert found.settings == {"steps": 3, "scale": "smoke", "seed": 5}
     assert found.numbers["seed"].value == 5
 
 
 def test_seconds_count_earlier_attempts_too(made: Study, tmp_path: Path) -> None:
-    clock = tmp_path / "cache" / "studies" / "sim-rag" / "smoke-0" / "seconds"
+    clock = tmp_path / "cache" / "studies" / "stax" / "smoke-0" / "seconds"
     made.run("smoke", tmp_path)
     assert float(clock.read_text()) < 50
     clock.write_text("100.0")
@@ -96,7 +96,7 @@ def test_seconds_count_earlier_attempts_too(made: Study, tmp_path: Path) -> None
 
 def test_a_finding_comes_back_as_it_was(tmp_path: Path) -> None:
     folder = save_finding(FOUND, tmp_path)
-    assert load_finding("sim-rag", tmp_path) == FOUND
+    assert load_finding("stax", tmp_path) == FOUND
     assert json.loads((folder / "figure.json").read_text()) == {"mark": "bar"}
     assert json.loads((folder / "finding.json").read_text())["verdict"] == "partly"
     assert sorted(p.name for p in folder.iterdir()) == ["figure.json", "finding.json"]
@@ -106,10 +106,10 @@ def test_table_has_a_row_a_paper_with_its_verdict(tmp_path: Path) -> None:
     save_finding(FOUND, tmp_path)
     rows = {row["slug"]: row for row in study_table(tmp_path)}
     assert len(rows) == 72
-    assert rows["sim-rag"] == {
-        "paper": 72,
-        "slug": "sim-rag",
-        "title": paper("sim-rag").title,
+    assert rows["stax"] == {
+        "paper": 27,
+        "slug": "stax",
+        "title": paper("stax").title,
         "verdict": "partly",
         "scale": "laptop",
         "seconds": 12.5,

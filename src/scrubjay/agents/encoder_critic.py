@@ -12,6 +12,8 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +121,14 @@ class EncoderCritic:
                 file=file,
             )
         return replace(critic, encoder=encoder)
+
+
+@cache
+def default_critic() -> EncoderCritic:
+    """The built-in critic, ``critic.json`` (see ``trained_on``); it needs no encoder."""
+    file = resources.files("scrubjay.agents").joinpath("critic.json")
+    with resources.as_file(file) as path:
+        return EncoderCritic.load(path)
 
 
 def _parse(value: Any, file: str | os.PathLike[str]) -> EncoderCritic:

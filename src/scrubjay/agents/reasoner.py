@@ -31,6 +31,10 @@ class Attempt:
     tokens: int = 0
 
 
+DRAWS = 3
+"""How often a refused answer is drawn again."""
+
+
 class Reasoner(Protocol):
     """Answers from a state and says what to look for next; every call goes through the session."""
 
@@ -63,12 +67,17 @@ class PromptedReasoner:
     """Sentences that an answer is read from: those of all documents that bear on the question
     (``focused_rag.focus``); 0: everything, which makes a small model copy the loudest name."""
 
+    tell: bool = False
+    """Write refused answers into the prompt, which suits a large model. One of 135M weights copies
+    what it is told not to say (study 72), so it isn't told: a refused answer is drawn again."""
+
     async def answer(
         self, state: SearchState, session: Session, rejected: Sequence[str] = ()
     ) -> Attempt:
         state = self._focused(state)
+        rejected, barred = (rejected, ()) if self.tell else ((), rejected)
         text = self._text("sim_answer", state, rejected)
-        said = await self._line(text, 24, state, session)
+        said = await self._unlike(barred, text, state, session)
         answer = said.text.strip()
         mean = sum(said.logprobs) / len(said.logprobs) if said.logprobs else None
         why = ""
@@ -90,13 +99,31 @@ class PromptedReasoner:
         # One round without a query: what was asked for on the way only leads a small reader astray.
         return replace(state, rounds=(Round("", tuple(best)),))
 
+    async def _unlike(
+        self, barred: Sequence[str], text: Prompt, state: SearchState, session: Session
+    ) -> Completion:
+        """The model's answer; a refused one is drawn again, and stands if that is no help."""
+        refused = {answer.strip().casefold() for answer in barred}
+        first = said = await self._line(text, 24, state, session)
+        for draw in range(1, DRAWS + 1):
+            if said.text.strip().casefold() not in refused:
+                return said
+            other = replace(session, seed=session.seed + draw)
+            said = await self._line(text, 24, state, other, temperature=max(self.temperature, 1.0))
+        return first
+
     async def _line(
-        self, text: Prompt, most: int, state: SearchState, session: Session
+        self,
+        text: Prompt,
+        most: int,
+        state: SearchState,
+        session: Session,
+        temperature: float | None = None,
     ) -> Completion:
         return await session.generate(
             text,
             max_tokens=most,
-            temperature=self.temperature,
+            temperature=self.temperature if temperature is None else temperature,
             stop=("\n",),
             reading=state.shown,
         )

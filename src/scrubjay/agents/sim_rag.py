@@ -9,9 +9,9 @@
 
 A search is made only once an answer was refused, so every search that is counted was used. At the
 last round the answer stands, whatever the critic says; the critic's probability is the answer's
-confidence. What was refused goes back into the next prompt (the released prompts show only the
-growing context; feeding back is the abstract's "in-context reinforcement"): ``feedback`` turns it
-off, which self-practice needs, where no verdict exists.
+confidence. What was refused goes back to the Reasoner (the released prompts show only the growing
+context; feeding back is the abstract's "in-context reinforcement"), which tells the model or bars
+the answer (``PromptedReasoner.tell``); ``feedback`` turns it off.
 
 Source: SIM-RAG (paper 72), section 3: T = 4, two documents a round.
 """
@@ -26,11 +26,11 @@ from scrubjay.agents.reasoner import Attempt, PromptedReasoner, Reasoner
 from scrubjay.agents.search_state import SearchState
 from scrubjay.agents.session import Session
 from scrubjay.agents.types import QUESTIONS
-from scrubjay.core.errors import ScrubjayError
 from scrubjay.core.nouns import Answer, Question
 
 CRITIC_FILE = "SCRUBJAY_CRITIC"
-"""Environment variable: the critic that the registered agent ``sim-rag`` uses."""
+"""Environment variable: the critic that the registered agent ``sim-rag`` uses, if it is not to be
+the built-in one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class MultiRoundRAG:
     k: int = 2
     """New documents a round."""
     feedback: bool = True
-    """Show the model its refused answers."""
+    """Hand the Reasoner what was refused."""
     name: str = "sim-rag"
     tasks = QUESTIONS
     needs = frozenset({"model", "retriever"})
@@ -97,20 +97,15 @@ async def search_on(
 
 
 def sim_rag() -> MultiRoundRAG:
-    """The registered agent, with the critic that ``$SCRUBJAY_CRITIC`` names.
+    """The registered agent, with the critic that ``$SCRUBJAY_CRITIC`` names, or the built-in one.
 
-    A critic knows one model's practice: train it with ``scrubjay train critic``.
+    A critic knows one model's practice, the built-in one that of SmolLM2-135M: for another model
+    train one with ``scrubjay train critic``.
 
     Raises:
-        ScrubjayError: no critic is named.
         InputError: the file is not a critic.
     """
-    from scrubjay.agents.encoder_critic import EncoderCritic
+    from scrubjay.agents.encoder_critic import EncoderCritic, default_critic
 
     file = os.environ.get(CRITIC_FILE)
-    if not file:
-        raise ScrubjayError(
-            f"sim-rag needs a critic: train one with 'scrubjay train critic --out critic.json' and "
-            f"name it in ${CRITIC_FILE}"
-        )
-    return MultiRoundRAG(rule=StopRule(EncoderCritic.load(file)))
+    return MultiRoundRAG(rule=StopRule(EncoderCritic.load(file) if file else default_critic()))

@@ -28,8 +28,11 @@ NOTES = (
     "so the gain lies in when to stop reading on, not in trusting memory.",
     "The critic is logistic regression on how question, answer and documents stand to each other "
     "(agents.evidence), in place of Flan-T5 with 783 million weights.",
-    "All rules are judged on the same walks, which show no refused answers; the loop with and "
-    "without them shown is a table of its own.",
+    "All rules are judged on the same walks, in which refused answers are not fed back. The loop "
+    "itself is a table of its own: doing nothing with them, drawing again what was refused, and "
+    "telling the model in the prompt (which a model of this size takes as a suggestion).",
+    "After one search more searches bring this Reasoner hardly anything, so a fixed number of one "
+    "is hard to beat at equal searches: the critic's gain is in knowing which answers to refuse.",
     "Accuracy is over all answers in their natural mix; a balanced set would flatter it.",
 )
 

@@ -111,7 +111,11 @@ def judge(
         "accuracy, critic minus majority": telling["all"].over_majority.number,
         **{f"exact match at equal searches, critic minus {k}": g.number for k, g in gains.items()},
         **{f"{k}, own verdict minus critic": f.number for k, f in fewer.items()},
-        "exact match, refused answers shown minus not shown": _feedback(loops).number,
+        **{
+            f"exact match, refused answers {way}, minus nothing done": _feedback(loops, way).number
+            for way in loops
+            if way != "nothing"
+        },
     }
     return Finding("sim-rag", numbers, claims, tables, _figure(curves, fixed))
 
@@ -257,9 +261,9 @@ def _loop_rows(loops: Mapping[str, Sequence[Sequence[float]]]) -> list[dict[str,
     ]
 
 
-def _feedback(loops: Mapping[str, Sequence[Sequence[float]]]) -> Interval:
-    shown, hidden = ([r for r, _ in loops[how]] for how in ("shown", "not shown"))
-    return paired_bootstrap(shown, hidden, bounds=(-1, 1))
+def _feedback(loops: Mapping[str, Sequence[Sequence[float]]], way: str) -> Interval:
+    ours, nothing = ([r for r, _ in loops[how]] for how in (way, "nothing"))
+    return paired_bootstrap(ours, nothing, bounds=(-1, 1))
 
 
 def _reliability(scores: Sequence[float], rows: Sequence[PracticeRow]) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from scrubjay.agents.critics import SelfCritic
@@ -114,18 +114,19 @@ class Stage:
         return list(await asyncio.gather(*map(one, rows)))
 
     async def loops(self, critic: EncoderCritic) -> dict[str, list[list[float]]]:
-        """[right, searches] of every unseen question, with refused answers shown and not shown."""
-        out: dict[str, list[list[float]]] = {"shown": [], "not shown": []}
+        """[right, searches] of every unseen question, by what is done with refused answers."""
+        plain = self.reasoner
+        told = replace(plain, tell=True) if isinstance(plain, PromptedReasoner) else plain
+        ways = {"nothing": (plain, False), "barred": (plain, True), "told": (told, True)}
+        out: dict[str, list[list[float]]] = {way: [] for way in ways}
         for world in self.unseen.values():
             folder = self.folder / "unseen" / "index" / world.hash[:16]
             index = Index.open(folder, mode="text")
             asked = [q for q in mixed_questions(world, self.size.test, self.seed) if q.answers]
-            for how, rows in out.items():
-                agent = MultiRoundRAG(
-                    self.reasoner,
-                    StopRule(critic, max_rounds=self.size.rounds),
-                    feedback=how == "shown",
-                )
+            rule = StopRule(critic, max_rounds=self.size.rounds)
+            for way, rows in out.items():
+                reasoner, feedback = ways[way]
+                agent = MultiRoundRAG(reasoner, rule, feedback=feedback)
                 runs = [self._loop(agent, question, index) for question in asked]
                 rows += await asyncio.gather(*runs)
         return out

@@ -5,7 +5,8 @@
       blocks or a sentence  <── stdout ──        JSON
 
 The helper gets the bytes, not the path, and stays for the next file. If it takes too long it is
-killed; if it dies (memory, a crash of a parser) that file is skipped and a new one reads on.
+killed; if it dies (memory, a crash of a parser) that file is skipped and a new one reads on. If the
+parent dies, even by SIGKILL, the helper ends as well, in the middle of a file.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from contextlib import suppress
 from dataclasses import astuple
 from typing import IO
@@ -139,11 +141,24 @@ def _reply(kind: str, data: bytes) -> dict[str, object]:
         return {"error": f"damaged ({type(error).__name__})"}
 
 
+def _end_with_parent() -> None:
+    """Ends this process within a second of its parent's death."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _serve() -> None:
     # Replies go to a copy of stdout: a parser that prints can't break the protocol.
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     _limit(int(sys.argv[1]))
+    _end_with_parent()
     with suppress(EOFError):
         while True:
             kind = _receive(sys.stdin.buffer).decode()
