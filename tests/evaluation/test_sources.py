@@ -73,6 +73,15 @@ def test_the_source_follows_the_answer(cases: Any) -> None:
             assert (right, wrong) == (Source(case.case), None)
 
 
+def test_a_focused_reader_sees_sentences_of_the_same_passages(cases: Any) -> None:
+    case = replace(next(c for c in cases if c.case == "documents"), focused=True)
+    whole, shown = case.passages, case.shown(case.passages)
+    assert sum(len(p.text) for p in shown) < sum(len(p.text) for p in whole)
+    assert {p.id for p in shown} <= {p.id for p in whole}
+    assert case.gold in {p.id for p in shown}
+    assert replace(case, focused=False).shown(whole) == whole
+
+
 def test_a_subject_is_on_one_side_in_every_world(worlds: Any) -> None:
     real, twin = worlds
     asked = real.questions("recall", 150)

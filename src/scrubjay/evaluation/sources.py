@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from scrubjay.agents.focused_rag import focus
 from scrubjay.agents.session import Session
 from scrubjay.agents.writing import prompt, write_answer
 from scrubjay.core.nouns import Passage, Question, Source
@@ -38,6 +39,8 @@ from scrubjay.worlds.world import World
 CASES = ("memory", "documents", "both", "conflict", "neither")
 PASSAGES = 4
 """Passages of a case."""
+SENTENCES = 3
+"""Sentences of a focused reading."""
 CHUNK = 64
 PATIENCE = 24
 """Questions about a relation after which a model that knew none is asked no more of them."""
@@ -57,6 +60,9 @@ class SourceCase:
     """Conflict: what the altered passage says, in all its forms."""
     gold: str = ""
     """Id of the passage that says it (or something else in its place); empty: none does."""
+    focused: bool = False
+    """The reader sees the sentences that bear on the question, as ``focused-rag`` reads; whoever
+    names the source is shown the passages whole."""
 
     def source(self, answer: str) -> Source | None:
         """Where this answer came from; None if the case doesn't tell."""
@@ -68,6 +74,10 @@ class SourceCase:
                 return Source.DOCUMENTS
             return Source.MEMORY if right else None
         return Source(self.case) if right else None
+
+    def shown(self, passages: Sequence[Passage]) -> Sequence[Passage]:
+        """What the reader gets of the opened passages."""
+        return focus(self.question.text, passages, SENTENCES) if self.focused else passages
 
     def session(self, model: LanguageModel | None) -> Session:
         """A session in which these passages, and no others, can be opened."""

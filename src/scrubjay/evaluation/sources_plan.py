@@ -75,6 +75,8 @@ async def collect(plan: SourcesPlan, folder: Path, progress: Progress) -> list[S
                 "ask more questions, or take another world"
             )
         cases = test_cases(world, half, plan.each) if wanted else practice_cases(world, half, plan)
+        # Every other one is read as ``ask`` reads: sources must be told whatever the reader.
+        cases = [replace(c, focused=i % 2 == 1) for i, c in enumerate(cases)]
         file = folder / f"{plan.part}-{plan.method or 'default'}.jsonl"
         what = f"{plan.part} {plan.method}".strip()
         return await source_rows(

@@ -89,7 +89,7 @@ async def source_rows(
 async def _answered(case: SourceCase, model: LanguageModel, method: str) -> SourceRow:
     session = case.session(model)
     passages = session.read([p.id for p in case.passages])
-    answer = (await write_answer(case.question, session, passages)).text
+    answer = (await write_answer(case.question, session, case.shown(passages))).text
     truth, signals = case.source(answer), None
     if answer.strip():
         signals = await measure_signals(case.question, answer, passages, session, method)
@@ -113,6 +113,7 @@ async def _answered(case: SourceCase, model: LanguageModel, method: str) -> Sour
 def _key(case: SourceCase) -> str:
     """Names a case by everything that is shown to the model."""
     shown = [case.case, case.world, case.question.text, [[p.id, p.text] for p in case.passages]]
+    shown += ["focused"] if case.focused else []
     return hashlib.sha256(dump_json(shown).encode()).hexdigest()[:20]
 
 
