@@ -245,8 +245,8 @@ def test_an_endpoint_that_dies_in_the_middle_costs_no_answer(
     process = served(port, 15, log)
     try:
         died = scrubjay(*words)
-        first = log.read_text().splitlines()
         process.wait(10)
+        first = log.read_text().splitlines()
         process = served(port, 10_000, log)
         again = scrubjay(*words)
     finally:
@@ -258,7 +258,7 @@ def test_an_endpoint_that_dies_in_the_middle_costs_no_answer(
     assert sentence.endswith("the same command goes on with the answers so far")
     assert again.returncode == 0, again.stderr
     second = log.read_text().splitlines()[len(first) :]
-    assert len(first) == 15
+    assert 12 <= len(first) <= 15  # it may die with a request or two in hand
     asked_again = set(first) & set(second)
     assert len(asked_again) <= 1, "at most the call that sees whether it is there"
     assert "Traceback" not in died.stderr + again.stderr
