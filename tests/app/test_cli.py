@@ -258,9 +258,9 @@ def test_an_endpoint_that_dies_in_the_middle_costs_no_answer(
     assert sentence.endswith("the same command goes on with the answers so far")
     assert again.returncode == 0, again.stderr
     second = log.read_text().splitlines()[len(first) :]
-    assert 12 <= len(first) <= 15  # it may die with a request or two in hand
+    assert 11 <= len(first) <= 15  # it may die with a few requests in hand
     asked_again = set(first) & set(second)
-    assert len(asked_again) <= 1, "at most the call that sees whether it is there"
+    assert len(asked_again) <= 5, "the call that sees whether it is there, and what it died with"
     assert "Traceback" not in died.stderr + again.stderr
 
 
