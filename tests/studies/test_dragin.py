@@ -82,7 +82,7 @@ def test_lessons_tell_known_facts_truly_held_out_ones_by_chance_and_can_be_copie
     tokenizer = train_tokenizer(texts * 3, 4000)
     lessons = Lessons(world, tokenizer, 0)
     assert lessons.batch(5, 9) == lessons.batch(5, 9) != lessons.batch(6, 9)
-    held, known = [], []
+    held, known, copied = [], [], 0
     for step in range(200):
         for example in lessons.batch(step, 8):
             text = tokenizer.decode(list(example.ids)).strip()
@@ -94,8 +94,11 @@ def test_lessons_tell_known_facts_truly_held_out_ones_by_chance_and_can_be_copie
                 assert set(learned.split()) <= set(passages.split())
                 continue
             name = said.split(" : ")[0].strip()
+            stated = world.read(said.split(" : ", 1)[1])
+            if passages.strip() and name not in world.people:
+                assert any(value in passages for value in stated.values())
+                copied += 1
             if name in world.people:
-                stated = world.read(said.split(" : ", 1)[1])
                 for slot in world.slots(name):
                     if slot.relation != "seat":  # a held-out employer has another seat
                         right = stated.get(slot.relation) == slot.value
@@ -103,6 +106,7 @@ def test_lessons_tell_known_facts_truly_held_out_ones_by_chance_and_can_be_copie
     assert all(known)
     assert 0 < sum(held) / len(held) < 0.3  # as often as chance has it among six to thirty values
     assert len(known) > 300
+    assert copied > 200
 
 
 def test_the_template_has_single_blanks():
