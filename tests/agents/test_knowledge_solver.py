@@ -53,7 +53,7 @@ UNIVERSE = Universe(
     ],
 )  # fmt: skip
 WORLD = World.build(UNIVERSE, "tiny")
-GRAPH = KnowledgeGraph.of(WORLD)
+GRAPH = WORLD.knowledge
 ASKED = Question(
     "q1", "Where was the author of The Tin Moth born?", ("Marrow",),
     query=(("b1", "author", "?x"), ("?x", "birthplace", "?answer")),

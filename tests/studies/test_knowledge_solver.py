@@ -12,14 +12,13 @@ from scrubjay.studies import get_study
 from scrubjay.studies.knowledge_solver import judge
 from scrubjay.studies.knowledge_solver_measure import METHODS
 from scrubjay.studies.knowledge_solver_stage import made, questions
-from scrubjay.worlds.knowledge import KnowledgeGraph
 
 WORLD = made("random:80", 3)
 ASKED = questions(WORLD, 6, 3)
 
 
 def test_questions_are_what_they_claim() -> None:
-    graph = KnowledgeGraph.of(WORLD)
+    graph = WORLD.knowledge
     assert [a.hops for a in ASKED] == [1] * 6 + [2] * 6 + [3] * 6
     for a in ASKED:
         assert WORLD.universe.query(a.question.query) == {a.right}

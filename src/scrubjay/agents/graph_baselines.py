@@ -44,10 +44,6 @@ class RandomGraphWalk:
     name: str = "random-graph-walk"
     tasks: ClassVar[frozenset[str]] = QUESTIONS
     needs: ClassVar[frozenset[Need]] = frozenset()
-    _graph: KnowledgeGraph = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_graph", KnowledgeGraph.of(self.world))
 
     async def answer(self, question: Question, session: Session) -> Answer:
         goals = tuple(self.candidates.get(question.id, ()))
@@ -56,15 +52,15 @@ class RandomGraphWalk:
         async def pick(walk: Walk, edges: Sequence[Edge], can_stop: bool) -> Edge | None:
             return draw.choice([*edges, *([None] if can_stop else [])])
 
-        linked = heads(self._graph, question)
+        linked = heads(self.world.knowledge, question)
         if not linked:
-            return _guess(self._graph, goals, None, question, session)
+            return _guess(self.world.knowledge, goals, None, question, session)
         walk = await wander(
-            Walk(self._graph, draw.choice(linked)), question, session, pick,
+            Walk(self.world.knowledge, draw.choice(linked)), question, session, pick,
             named=set(linked), goals=goals if goals and self.shown else None,
             hops=self.hops, most=self.most,
         )  # fmt: skip
-        return _guess(self._graph, goals, walk, question, session)
+        return _guess(self.world.knowledge, goals, walk, question, session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +80,10 @@ class GreedyGraphWalk:
     name: str = "greedy-graph-walk"
     tasks: ClassVar[frozenset[str]] = QUESTIONS
     needs: ClassVar[frozenset[Need]] = frozenset()
-    _graph: KnowledgeGraph = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_graph", KnowledgeGraph.of(self.world))
 
     async def answer(self, question: Question, session: Session) -> Answer:
         goals = tuple(self.candidates.get(question.id, ()))
-        linked = heads(self._graph, question)
+        linked = heads(self.world.knowledge, question)
         walks = []
         for head in linked:
             last = [-math.inf]
@@ -107,7 +99,7 @@ class GreedyGraphWalk:
                 walk.logp += near[best]
                 return edges[best]
 
-            walk = Walk(self._graph, head)
+            walk = Walk(self.world.knowledge, head)
             walks.append(
                 await wander(
                     walk, question, session, pick,
@@ -120,10 +112,10 @@ class GreedyGraphWalk:
             return walk.here in goals, walk.logp / max(1, len(walk.path))
 
         best = max(walks, key=mean, default=None)
-        return _guess(self._graph, goals, best, question, session)
+        return _guess(self.world.knowledge, goals, best, question, session)
 
     def _near(self, question: str, edges: Sequence[Edge]) -> list[float]:
-        facts = [self._graph.statement(e) for e in edges]
+        facts = [self.world.knowledge.statement(e) for e in edges]
         if self.encoder is None:
             return word_scores(question, facts)
         import numpy as np
@@ -140,23 +132,20 @@ class GraphOracle:
     name: str = "graph-oracle"
     tasks: ClassVar[frozenset[str]] = QUESTIONS
     needs: ClassVar[frozenset[Need]] = frozenset()
-    _graph: KnowledgeGraph = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_graph", KnowledgeGraph.of(self.world))
 
     async def answer(self, question: Question, session: Session) -> Answer:
+        graph = self.world.knowledge
         ways = [
             (head, way)
-            for head in heads(self._graph, question)
-            for goal in sorted(self.world.universe.query(question.query), key=self._graph.name)
-            if (way := self._graph.shortest(head, goal))
+            for head in heads(graph, question)
+            for goal in sorted(self.world.universe.query(question.query), key=graph.name)
+            if (way := graph.shortest(head, goal))
         ]
         if not ways:
             session.note("no walk leads to an answer")
             return Answer("", session.trace)
         head, way = min(ways, key=lambda w: len(w[1]))
-        walk = Walk(self._graph, head)
+        walk = Walk(self.world.knowledge, head)
         for edge in way:
             walk.go(edge, session)
         return arrived(walk, session)
@@ -174,20 +163,16 @@ class FlatFacts:
     name: str = "flat-facts"
     tasks: ClassVar[frozenset[str]] = QUESTIONS
     needs: ClassVar[frozenset[Need]] = frozenset({"model"})
-    _graph: KnowledgeGraph = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_graph", KnowledgeGraph.of(self.world))
 
     async def answer(self, question: Question, session: Session) -> Answer:
         near = {
             e.fact: e
-            for head in heads(self._graph, question)
-            for node in self._graph.distances(head, self.hops - 1)
-            for e in self._graph.edges(node)
+            for head in heads(self.world.knowledge, question)
+            for node in self.world.knowledge.distances(head, self.hops - 1)
+            for e in self.world.knowledge.edges(node)
             if e.forward
         }
-        facts = [as_passage(self._graph, e) for e in near.values()]
+        facts = [as_passage(self.world.knowledge, e) for e in near.values()]
         scores = word_scores(question.text, [p.text for p in facts])
         reading, room = [], self.words
         for at in sorted(range(len(facts)), key=lambda i: (-scores[i], i)):
@@ -199,7 +184,7 @@ class FlatFacts:
         if not goals:
             return await write_answer(question, session, reading)
         asked = prompt("answer", question=question.text, passages=reading, thoughts=[])
-        names = [self._graph.name(g) for g in goals]
+        names = [self.world.knowledge.name(g) for g in goals]
         choice = await session.choose(asked, names, reading=reading)
         return Answer(choice.option, session.trace, citations=tuple(p.id for p in reading))
 

@@ -76,13 +76,8 @@ class KnowledgeSolver:
     tasks: ClassVar[frozenset[str]] = QUESTIONS
     needs: ClassVar[frozenset[Need]] = frozenset({"model"})
 
-    _graph: KnowledgeGraph = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_graph", self.graph or KnowledgeGraph.of(self.world))
-
     async def answer(self, question: Question, session: Session) -> Answer:
-        graph = self._graph
+        graph = self.graph or self.world.knowledge
         linked = heads(graph, question)
         goals = tuple(self.candidates.get(question.id, ()))
         session.note("linked: " + "; ".join(graph.name(e) for e in linked))

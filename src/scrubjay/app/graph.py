@@ -106,11 +106,10 @@ def show(
     from scrubjay.app.show import emit, table
     from scrubjay.core.errors import InputError
     from scrubjay.core.files import write_atomic
-    from scrubjay.worlds.knowledge import KnowledgeGraph
 
     triples, world = load_triples(graph), _world(graph)
     if name:
-        ids = KnowledgeGraph.of(world).link(name)
+        ids = world.knowledge.link(name)
         if not ids:
             raise InputError(f"names nothing like '{_safe(name)}'", file=graph)
         forms = {form for id in ids for form in world.names.forms(id)}
@@ -215,9 +214,9 @@ def _sources(graph: Path) -> dict[tuple[str, str, str], Triple]:
 def _step(world: World, cited: str, sources: dict[tuple[str, str, str], Triple]) -> dict[str, Any]:
     """A cited fact in words, with the sentence and the place it was read in."""
     from scrubjay.agents.graph_walk import fact_id
-    from scrubjay.worlds.knowledge import Edge, KnowledgeGraph
+    from scrubjay.worlds.knowledge import Edge
 
-    graph = KnowledgeGraph.of(world)
+    graph = world.knowledge
     fact = next(f for f in world.universe.facts if fact_id(f) == cited)
     says = graph.statement(Edge(fact.subject, fact.relation, True, fact.object))
     forms = {*world.names.forms(fact.subject)}

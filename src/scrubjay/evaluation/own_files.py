@@ -33,6 +33,7 @@ from scrubjay.agents.types import Agent
 from scrubjay.core.errors import InputError, ScrubjayError
 from scrubjay.core.files import read_jsonl
 from scrubjay.core.nouns import Passage, Question, Source
+from scrubjay.evaluation.statistics import bootstrap_mean
 from scrubjay.evaluation.text import exact_match, extract, f1
 from scrubjay.models.types import LanguageModel
 from scrubjay.retrieval.files import common_folder
@@ -230,7 +231,7 @@ async def _search_score(
     for item in asked:
         hits = await index.search(item.question, 10)
         found.append([is_evidence(item, hit.passage, base) for hit in hits])
-    return SearchScore(mode, *(_share([any(f[:k]) for f in found]) for k in (1, 3, 5, 10)))
+    return SearchScore(mode, *(_mean([any(f[:k]) for f in found]) or 0.0 for k in (1, 3, 5, 10)))
 
 
 async def _ask(
@@ -262,33 +263,21 @@ def _score(name: str, items: Sequence[Item], rows: Sequence[dict[str, Any]]) -> 
     known = [row for item, row in zip(items, rows) if item.answers]
     unknown = [row for item, row in zip(items, rows) if not item.answers]
     given = [row for row in known if not row["declined"] and row["cited"] is not None]
-    low, high = _interval([row["f1"] for row in known]) if known else (None, None)
+    f1s = bootstrap_mean([row["f1"] for row in known], bounds=(0, 1)) if known else None
     return OwnFilesScore(
         name,
         _mean([row["em"] for row in known]),
-        _mean([row["f1"] for row in known]),
-        low,
-        high,
+        None if f1s is None else f1s.value,
+        None if f1s is None else f1s.low,
+        None if f1s is None else f1s.high,
         _mean([row["declined"] for row in unknown]),
         _mean([row["declined"] for row in known]),
         _mean([row["cited"] for row in given]),
-        _share([row["calls"] for row in rows]),
+        _mean([row["calls"] for row in rows]) or 0.0,
         tuple(rows),
     )
 
 
 def _mean(values: Sequence[float]) -> float | None:
     """The mean; None of nothing."""
-    return _share(values) if values else None
-
-
-def _share(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _interval(values: Sequence[float]) -> tuple[float, float]:
-    import numpy as np
-
-    draws = np.random.default_rng(0).choice(values, (2000, len(values))).mean(1)
-    low, high = np.quantile(draws, (0.025, 0.975))
-    return float(low), float(high)
+    return sum(values) / len(values) if values else None

@@ -225,7 +225,7 @@ class _Sync:
             return None
         entry = Entry(file.size, file.mtime, digest)
         try:
-            new = passages(file.name, self._blocks(kind, data), self.account.words)
+            new = passages(file.name, self.reader.blocks(kind, data), self.account.words)
             entry.skipped = "" if new else "holds no text"
         except Unreadable as error:
             new, entry.skipped = [], str(error)
@@ -242,11 +242,6 @@ class _Sync:
             self.report.skipped.append(Skipped(file.name, known.skipped))
         else:
             self.report.same += 1
-
-    def _blocks(self, kind: str, data: bytes) -> list[readers.Block]:
-        if readers.risky(kind, data):
-            return self.reader.read(kind, data)
-        return readers.read(kind, data)
 
     def _commit(self, batch: Sequence[tuple[str, Entry, list[Passage]]]) -> None:
         new = [p for _, _, held in batch for p in held]

@@ -40,13 +40,13 @@ from scrubjay.agents.triggers import (
     Trigger,
     probabilities,
 )
-from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.core.nouns import Question
 from scrubjay.models.types import Want
 from scrubjay.models.words import Word
 from scrubjay.retrieval.build import build_index
 from scrubjay.retrieval.index import Index
 from scrubjay.studies.dragin_stage import Job, K, template, tiny_model
+from scrubjay.studies.kept import kept
 from scrubjay.studies.parallel import Report
 from scrubjay.worlds.biographies import BioWorld
 
@@ -151,16 +151,16 @@ def measure_seed(work: tuple[Job, Path], report: Report) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         build_index(world.passages, folder / "index")
     stand = Stand(job, model, Index.open(folder / "index"), world)
-    drafts = _kept(folder / "drafts.json", lambda: _drafts(stand))
-    thetas = _kept(folder / "thetas.json", lambda: _grids(stand, drafts))
+    drafts = kept(folder / "drafts.json", lambda: _drafts(stand))
+    thetas = kept(folder / "thetas.json", lambda: _grids(stand, drafts))
     done = job.size.steps
     for method in (*SWEPT, *FIXED):
         for i, theta in enumerate(thetas.get(method, [0.0])):
             path = folder / f"{method.replace(', ', '-').replace(' ', '-')}-{i}.json"
-            _kept(path, lambda m=method, t=theta: stand.run(m, t))  # type: ignore[misc]
+            kept(path, lambda m=method, t=theta: stand.run(m, t))  # type: ignore[misc]
             done += 20
             report(done)
-    _kept(folder / "queries.json", lambda: _queries(stand, folder, thetas["dragin"]))
+    kept(folder / "queries.json", lambda: _queries(stand, folder, thetas["dragin"]))
 
 
 def runs(folder: Path) -> list[dict[str, Any]]:
@@ -173,12 +173,6 @@ def nearest(found: Iterable[Mapping[str, Any]], method: str, target: float, dev:
     """The run of a method whose searches per biography, on the people who choose, are nearest."""
     mine = [r for r in found if r["method"] == method]
     return min(mine, key=lambda r: abs(float(np.mean(r["searches"][:dev])) - target))
-
-
-def _kept(path: Path, measure: Callable[[], Any]) -> Any:
-    if not path.exists():
-        write_atomic(path, dump_json(measure()))
-    return json.loads(path.read_text())
 
 
 # -- timing ------------------------------------------------------------------------------------

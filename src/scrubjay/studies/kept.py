@@ -1,6 +1,7 @@
 """Parts of a study that are measured once: a file each, so that a killed study goes on.
 
-    value = await kept(out / "pairs.json", lambda: distil(stage))     # JSON in, JSON out
+    value = kept(out / "seed-3.json", lambda: measure(stage))               # JSON in, JSON out
+    value = await kept_async(out / "pairs.json", lambda: distil(stage))
 
 What comes back has always been through JSON, so that a study sees the same after a restart.
 """
@@ -15,12 +16,22 @@ from typing import Any
 from scrubjay.core.files import dump_json, write_atomic
 
 
-async def kept(path: Path, work: Callable[[], Awaitable[Any]]) -> Any:
+def kept(path: Path, work: Callable[[], Any]) -> Any:
     """What ``work`` makes, or made in an earlier attempt.
 
     Raises:
         DiskError: the file can't be written.
     """
     if not path.exists():
-        write_atomic(path, dump_json(await work()))
+        write_atomic(path, dump_json(work()))
     return json.loads(path.read_text("utf-8"))
+
+
+async def kept_async(path: Path, work: Callable[[], Awaitable[Any]]) -> Any:
+    """The same for work that is awaited.
+
+    Raises:
+        DiskError: the file can't be written.
+    """
+    made = None if path.exists() else await work()
+    return kept(path, lambda: made)

@@ -10,18 +10,18 @@ sizes and is meant for a 7B model or an endpoint.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.core.finding import Claim, Finding, Number
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
+from scrubjay.studies.kept import kept_async
 from scrubjay.studies.knowledge_solver_measure import AROUND, FREE, METHODS, measure
 from scrubjay.studies.knowledge_solver_stage import SIZES, Size, made, questions
 from scrubjay.studies.study import Progress, Scale, study
@@ -76,17 +76,19 @@ async def _rows(
     jobs += [(s, seed, m) for s in ("atlas", "atlas twin") for m in AROUND] if size.atlas else []
     done: dict[tuple[str, int, str], Rows] = {}
     encoder = load_encoder() if scale != "smoke" else None
+
+    async def walked(spec: str, seed: int, method: str, each: int) -> Rows:
+        world = made(spec, seed)
+        asked = questions(world, each, seed)
+        return await measure(method, world, asked, model, encoder, seed)
+
     try:
         for at, (spec, number, method) in enumerate(jobs):
             progress("walks", at, len(jobs))
             path = out / f"{spec}-{number}-{method}.json".replace(" ", "_").replace(":", "-")
-            if not path.exists():
-                world = made(spec, number)
-                each = size.atlas if spec.startswith("atlas") else size.each
-                asked = questions(world, each, number)
-                rows = await measure(method, world, asked, model, encoder, number)
-                write_atomic(path, dump_json(rows))
-            done[spec, number, method] = json.loads(path.read_text("utf-8"))
+            each = size.atlas if spec.startswith("atlas") else size.each
+            work = partial(walked, spec, number, method, each)
+            done[spec, number, method] = await kept_async(path, work)
         progress("walks", len(jobs), len(jobs))
     finally:
         if model is not None:

@@ -21,7 +21,6 @@ from scrubjay.core.nouns import Answer, Question
 from scrubjay.models.types import LanguageModel
 from scrubjay.retrieval.types import Encoder
 from scrubjay.studies.knowledge_solver_stage import Asked
-from scrubjay.worlds.knowledge import KnowledgeGraph
 from scrubjay.worlds.world import World
 
 HOPS = 3
@@ -56,7 +55,7 @@ class ClosedChoice:
 def make(method: str, world: World, asked: Sequence[Asked], encoder: Encoder | None) -> Agent:
     """The agent of a method; every one is told the same four candidates."""
     goals: Candidates = {a.question.id: a.candidates for a in asked}
-    permuted = KnowledgeGraph.of(world).permuted(1)
+    permuted = world.knowledge.permuted(1)
     agents: dict[str, Any] = {
         "closed book": lambda: ClosedChoice(world, goals),
         "flat facts": lambda: FlatFacts(world, goals, hops=HOPS),

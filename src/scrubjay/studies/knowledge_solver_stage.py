@@ -64,7 +64,7 @@ def made(spec: str, seed: int) -> World:
 
 def questions(world: World, each: int, seed: int) -> list[Asked]:
     """``each`` questions of every length. A world and its twin get the same, in other names."""
-    graph = KnowledgeGraph.of(world)
+    graph = world.knowledge
     asked = []
     for hops in HOPS:
         taken = 0

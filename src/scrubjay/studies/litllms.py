@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrubjay.agents.review.check import CitationCheck, coverage
 from scrubjay.core.finding import Finding
-from scrubjay.studies.kept import kept
+from scrubjay.studies.kept import kept_async
 from scrubjay.studies.litllms_judge import CLAIMS, judge
 from scrubjay.studies.litllms_measure import (
     measure_gate,
@@ -78,7 +78,7 @@ async def _worlds(
             worlds.append(
                 {"writing": {}}
                 | {
-                    name: await kept(out / f"{name}-{seed + i}.json", work)
+                    name: await kept_async(out / f"{name}-{seed + i}.json", work)
                     for name, work in _work(stage, size, model, progress).items()
                 }
             )

@@ -27,7 +27,7 @@ from scrubjay.evaluation.graphs import score_graph
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
 from scrubjay.evaluation.text import exact_match
 from scrubjay.models.types import LanguageModel
-from scrubjay.studies.kept import kept
+from scrubjay.studies.kept import kept_async
 from scrubjay.studies.mechgpt_stage import SIZES, Size, Stage
 from scrubjay.studies.study import Progress, Scale, study
 from scrubjay.worlds.world import World
@@ -77,13 +77,15 @@ async def _parts(size: Size, spec: str, out: Path, seed: int, progress: Progress
     }  # fmt: skip
     if not spec:
         return parts
-    parts["pairs"] = await kept(out / "pairs.json", lambda: _pairs(stage, spec, seed, progress))
+    parts["pairs"] = await kept_async(
+        out / "pairs.json", lambda: _pairs(stage, spec, seed, progress)
+    )
     folders = _tuned(stage, size, spec, parts["pairs"]["questions"], out, progress)
     for at, (way, model) in enumerate(folders.items()):
         progress("asking", at, len(folders) + 1)
-        parts[way] = await kept(out / f"{way}.json", lambda m=model: _closed(stage, m))  # type: ignore[misc]
+        parts[way] = await kept_async(out / f"{way}.json", lambda m=model: _closed(stage, m))  # type: ignore[misc]
     progress("asking", len(folders), len(folders) + 1)
-    parts["read"] = await kept(out / "read.json", lambda: _reading(stage, spec, out, seed))
+    parts["read"] = await kept_async(out / "read.json", lambda: _reading(stage, spec, out, seed))
     return parts
 
 

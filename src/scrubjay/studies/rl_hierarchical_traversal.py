@@ -10,13 +10,12 @@ medical codes, with prompts only (``_icd``): any model, by the variable SCRUBJAY
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.core.finding import Finding
+from scrubjay.studies.kept import kept
 from scrubjay.studies.parallel import one_thread
 from scrubjay.studies.rl_hierarchical_traversal_icd import measure_icd
 from scrubjay.studies.rl_hierarchical_traversal_judge import CLAIMS, judge
@@ -55,25 +54,14 @@ def run(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
     """Measure every seed, an opaque world and (not at smoke scale) a language model, and judge."""
     size = SIZES[scale]
     with one_thread():
-        seeds = [
-            _kept(out / f"prefix-{seed + i}.json", size, seed + i, progress)
-            for i in range(size.seeds)
-        ]
-        opaque = _kept(out / f"opaque-{seed}.json", replace(size, code="opaque"), seed, progress)
-        icd = _icd(out / f"icd-{seed}.json", seed) if scale != "smoke" else None
+
+        def measured(code: str, size: Size, seed: int) -> Any:
+            stage = Stage(size, seed)
+            return kept(out / f"{code}-{seed}.json", lambda: measure_seed(stage, progress))
+
+        seeds = [measured("prefix", size, seed + i) for i in range(size.seeds)]
+        opaque = measured("opaque", replace(size, code="opaque"), seed)
+        icd = None
+        if scale != "smoke":
+            icd = kept(out / f"icd-{seed}.json", lambda: measure_icd(seed))
     return replace(judge(seeds, opaque, icd), settings={"size": asdict(size)}, notes=NOTES)
-
-
-def _kept(path: Path, size: Size, seed: int, progress: Progress) -> dict[str, Any]:
-    """A seed's measurements, from the file of an earlier attempt if there is one."""
-    if not path.exists():
-        write_atomic(path, dump_json(measure_seed(Stage(size, seed), progress)))
-    value: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return value
-
-
-def _icd(path: Path, seed: int) -> dict[str, Any]:
-    if not path.exists():
-        write_atomic(path, dump_json(measure_icd(seed)))
-    value: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return value

@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from scrubjay.core.finding import Finding
-from scrubjay.studies.kept import kept
+from scrubjay.studies.kept import kept_async
 from scrubjay.studies.sim_rag_judge import CLAIMS, judge
 from scrubjay.studies.sim_rag_stage import SIZES, Stage, worlds
 from scrubjay.studies.study import Progress, Scale, study
@@ -53,10 +53,10 @@ async def _run(scale: Scale, out: Path, seed: int, progress: Progress) -> Findin
         stage = Stage(size, *worlds(scale, seed), model, out, seed, progress)
         learned, judged = await stage.rows(unseen=False), await stage.rows(unseen=True)
         progress("verdicts and loops", 0, 2)
-        own = await kept(out / "own-verdicts.json", lambda: stage.own_verdicts(judged))
+        own = await kept_async(out / "own-verdicts.json", lambda: stage.own_verdicts(judged))
         progress("verdicts and loops", 1, 2)
         critic = train_critic(learned, seed=seed).critic
-        loops = await kept(out / "loops.json", lambda: stage.loops(critic))
+        loops = await kept_async(out / "loops.json", lambda: stage.loops(critic))
         progress("verdicts and loops", 2, 2)
     finally:
         if model is not None:

@@ -14,7 +14,7 @@ to follow instructions, so ask an adapted model for continuations.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -74,19 +74,34 @@ def continue_training(
         InputError: there is no text.
         ModelError: the model is not built as those that this trains (a Llama or its like).
     """
-    if not (hasattr(model, "model") and hasattr(model, "lm_head")):
-        raise ModelError(f"a {model.config.model_type} model can't be trained here; take a Llama")
     pieces = windows(tokenizer, texts, how.length)
     if not pieces:
         raise InputError("there is no text to train on")
+    return train_examples(model, _whole(pieces), how, checkpoint=checkpoint, look=look)
+
+
+def train_examples(
+    model: LlamaForCausalLM,
+    examples: Sequence[Example],
+    how: Adaptation,
+    *,
+    checkpoint: Path | None = None,
+    look: Callable[[int, float], bool] | None = None,
+) -> list[float]:
+    """Train ``model`` in place on the examples, every epoch in another order.
+
+    Raises:
+        ModelError: the model is not built as those that this trains (a Llama or its like).
+    """
+    if not (hasattr(model, "model") and hasattr(model, "lm_head")):
+        raise ModelError(f"a {model.config.model_type} model can't be trained here; take a Llama")
     model.requires_grad_(True)
 
     def batch(step: int) -> list[Example]:
         at = range(step * how.batch, (step + 1) * how.batch)
-        chosen = [pieces[_turn(len(pieces), how.seed, i)] for i in at]
-        return [Example(ids, [True] * len(ids)) for ids in chosen]
+        return [examples[_turn(len(examples), how.seed, i)] for i in at]
 
-    schedule = how.schedule(len(pieces))
+    schedule = how.schedule(len(examples))
     every = max(1, min(100, schedule.steps // 4))
     losses = train_causal(model, batch, schedule, checkpoint=checkpoint, every=every, look=look)
     model.requires_grad_(False)
@@ -111,25 +126,51 @@ def adapt_model(
         ModelError: the base can't be loaded, or is built in a way that can't be trained here.
         DiskError: the folder can't be written.
     """
-    from scrubjay.models.weights import load_weights
-
     if not any(t.strip() for t in texts):
         raise InputError("there is no text to train on")
+    settings = {"texts": settings_hash({"texts": list(texts)}), "count": len(texts)}
+
+    def examples(tokenizer: Any) -> list[Example]:
+        return _whole(windows(tokenizer, texts, how.length))
+
+    return tune_into(out, base, examples, how, settings, look=look)
+
+
+def tune_into(
+    out: Path,
+    base: str,
+    examples: Callable[[Any], Sequence[Example]],
+    how: Adaptation,
+    settings: Mapping[str, Any],
+    *,
+    look: Callable[[int, int, float], None],
+) -> Path:
+    """Train a base model on what ``examples`` makes with its tokenizer, into a folder.
+
+    Args:
+        settings: what the examples are made of; with base and ``how`` they name the folder of an
+            unfinished run, and stand in the card of the finished model.
+
+    Raises:
+        InputError: ``out`` holds something else.
+        ModelError, DiskError: as ``adapt_model``.
+    """
+    from scrubjay.models.weights import load_weights
+
     if out.exists() and not (out / CARD).exists() and (out.is_file() or any(out.iterdir())):
         raise InputError("holds something that is not an adapted model; choose another", file=out)
-    settings = _settings(base, texts, how)
+    settings = {"base": base, **settings, **asdict(how)}
     scratch = out.with_name(f"{out.name}.training-{settings_hash(settings)[:12]}")
     weights = load_weights(base, dtype="float32")
-    steps = how.schedule(len(windows(weights.tokenizer, texts, how.length))).steps
+    lessons = examples(weights.tokenizer)
+    steps = how.schedule(len(lessons)).steps
 
     def seen(done: int, loss: float) -> bool:
         look(done, steps, loss)
         return False
 
     scratch.mkdir(parents=True, exist_ok=True)
-    losses = continue_training(
-        weights.model, weights.tokenizer, texts, how, checkpoint=scratch / "state", look=seen
-    )
+    losses = train_examples(weights.model, lessons, how, checkpoint=scratch / "state", look=seen)
     with folder_atomic(out) as part:
         weights.model.save_pretrained(part)
         weights.tokenizer.save_pretrained(part)
@@ -137,6 +178,11 @@ def adapt_model(
         write_atomic(part / CARD, dump_json(card, indent=1))
     shutil.rmtree(scratch, ignore_errors=True)
     return out
+
+
+def _whole(pieces: Sequence[list[int]]) -> list[Example]:
+    """Every token counts."""
+    return [Example(ids, [True] * len(ids)) for ids in pieces]
 
 
 def windows(tokenizer: Any, texts: Sequence[str], length: int) -> list[list[int]]:
@@ -161,8 +207,3 @@ def _shuffled(count: int, seed: int, epoch: int) -> tuple[int, ...]:
     order = list(range(count))
     stream(seed, "adapt", epoch).shuffle(order)
     return tuple(order)
-
-
-def _settings(base: str, texts: Sequence[str], how: Adaptation) -> dict[str, Any]:
-    digest = settings_hash({"texts": list(texts)})
-    return {"base": base, "texts": digest, "count": len(texts), **asdict(how)}

@@ -13,18 +13,14 @@ loss counts the answer only.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from scrubjay.core.errors import InputError
-from scrubjay.core.files import dump_json, folder_atomic, write_atomic
-from scrubjay.core.randomness import stream
 from scrubjay.models.tiny import settings_hash
-from scrubjay.training.adapt import CARD, Adaptation
-from scrubjay.training.pretrain import Example, train_causal
+from scrubjay.training.adapt import CARD, Adaptation, tune_into
+from scrubjay.training.pretrain import Example
 
 THRICE = Adaptation(epochs=3)
 
@@ -63,51 +59,14 @@ def tune_on_pairs(
         ModelError: the base can't be loaded.
         DiskError: the folder can't be written.
     """
-    from scrubjay.models.weights import load_weights
-
     if not pairs:
         raise InputError("there are no questions to train on")
     if out.exists() and not (out / CARD).exists():
         raise InputError("holds something that is not a tuned model; choose another", file=out)
-    settings = {
-        "base": base,
-        "pairs": settings_hash({"pairs": [list(p) for p in pairs]}),
-        "full_text_loss": full_text_loss,
-        **asdict(how),
-    }
-    scratch = out.with_name(f"{out.name}.training-{settings_hash(settings)[:12]}")
-    weights = load_weights(base, dtype="float32")
-    examples = [
-        pair_example(weights.tokenizer, q, a, full_text_loss=full_text_loss) for q, a in pairs
-    ]
-    schedule = how.schedule(len(examples))
+    digest = settings_hash({"pairs": [list(p) for p in pairs]})
+    settings = {"pairs": digest, "full_text_loss": full_text_loss}
 
-    def batch(step: int) -> list[Example]:
-        places = range(step * how.batch, (step + 1) * how.batch)
-        return [examples[_turn(len(examples), how.seed, at)] for at in places]
+    def examples(tokenizer: Any) -> list[Example]:
+        return [pair_example(tokenizer, q, a, full_text_loss=full_text_loss) for q, a in pairs]
 
-    def seen(done: int, loss: float) -> bool:
-        look(done, schedule.steps, loss)
-        return False
-
-    scratch.mkdir(parents=True, exist_ok=True)
-    weights.model.requires_grad_(True)
-    losses = train_causal(
-        weights.model, batch, schedule, checkpoint=scratch / "state",
-        every=max(1, schedule.steps // 3), look=seen,
-    )  # fmt: skip
-    with folder_atomic(out) as part:
-        weights.model.save_pretrained(part)
-        weights.tokenizer.save_pretrained(part)
-        card = {**settings, "steps": schedule.steps, "first": losses[0], "last": losses[-1]}
-        write_atomic(part / CARD, dump_json(card, indent=1))
-    shutil.rmtree(scratch, ignore_errors=True)
-    return out
-
-
-def _turn(count: int, seed: int, at: int) -> int:
-    """The example that comes at a place: every pass is a fresh shuffle of all of them."""
-    epoch, place = divmod(at, count)
-    order = list(range(count))
-    stream(seed, "pairs", epoch).shuffle(order)
-    return order[place]
+    return tune_into(out, base, examples, how, settings, look=look)

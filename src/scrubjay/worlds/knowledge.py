@@ -1,6 +1,6 @@
 """A knowledge graph to walk on: what one step leads to, in words, and which entities a text names.
 
-    graph = KnowledgeGraph.of(world)
+    graph = world.knowledge
     graph.link("Who wrote The Grey Door?")      ->  ("book-7",)
     graph.edges("book-7")                       ->  (Edge("book-7", "author", True, "person-3"), …)
     graph.words(edge)                           ->  "the author of The Grey Door"
@@ -28,7 +28,7 @@ from scrubjay.worlds.names import NameMap, fold
 from scrubjay.worlds.universe import Fact, Relation, Universe, Value
 
 if TYPE_CHECKING:
-    from scrubjay.worlds.world import World
+    pass
 
 CLOSE = 0.84
 """Least similarity (difflib's ratio) of a misspelt name."""
@@ -63,11 +63,6 @@ class KnowledgeGraph:
     def __init__(self, universe: Universe, names: NameMap | None = None) -> None:
         self.universe = universe
         self.names = names or NameMap.real(universe)
-
-    @classmethod
-    def of(cls, world: World) -> KnowledgeGraph:
-        """The graph of a world's facts under that world's names."""
-        return cls(world.universe, world.names)
 
     def edges(self, node: Value) -> tuple[Edge, ...]:
         """Every step from ``node``, forward ones first, by relation; none leads back to itself."""

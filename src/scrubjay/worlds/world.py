@@ -17,6 +17,7 @@ from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from scrubjay.core.errors import ScrubjayError
 from scrubjay.core.files import dump_json, folder_atomic
@@ -26,6 +27,9 @@ from scrubjay.worlds.lengths import TokenCounter
 from scrubjay.worlds.names import NameMap
 from scrubjay.worlds.universe import Universe
 from scrubjay.worlds.writer import TemplateWriter
+
+if TYPE_CHECKING:
+    from scrubjay.worlds.knowledge import KnowledgeGraph
 
 SCHEMA = 1
 """Version of the folder's layout."""
@@ -43,6 +47,13 @@ class World:
     seed: int | None = None
     """Of the invented names; None for the real world."""
     _questions: dict[tuple[str, int, int], list[Question]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def knowledge(self) -> KnowledgeGraph:
+        """The facts as a graph to walk on, told with this world's names; made on first use."""
+        from scrubjay.worlds.knowledge import KnowledgeGraph
+
+        return KnowledgeGraph(self.universe, self.names)
 
     @classmethod
     def build(cls, universe: Universe, name: str) -> World:

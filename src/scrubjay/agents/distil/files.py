@@ -59,11 +59,7 @@ def read_sources(
                 out.skipped[file.name] = file.reason
             elif kind in PROSE:
                 try:
-                    data = read_bytes(file)
-                    blocks = (
-                        helper.read(kind, data) if readers.risky(kind, data)
-                        else readers.read(kind, data)
-                    )  # fmt: skip
+                    blocks = helper.blocks(kind, read_bytes(file))
                     out.passages += passages(file.name, blocks, words)
                 except Unreadable as error:
                     out.skipped[file.name] = str(error)

@@ -24,6 +24,7 @@ from typing import IO
 
 from scrubjay.core.errors import MissingExtra
 from scrubjay.retrieval.files import Unreadable
+from scrubjay.retrieval.readers import read, risky
 from scrubjay.retrieval.readers.types import Block
 
 SECONDS = 30.0
@@ -39,8 +40,16 @@ class IsolatedReader:
         self.seconds, self.memory = seconds, memory
         self._helper: subprocess.Popen[bytes] | None = None
 
+    def blocks(self, kind: str, data: bytes) -> list[Block]:
+        """The blocks of a file, read here if that is safe and quick, else by the helper.
+
+        Raises:
+            Unreadable, MissingExtra: as ``read``.
+        """
+        return self.read(kind, data) if risky(kind, data) else read(kind, data)
+
     def read(self, kind: str, data: bytes) -> list[Block]:
-        """The blocks of a file.
+        """The blocks of a file, read by the helper.
 
         Raises:
             Unreadable: damaged, or too much for the limits.
@@ -127,8 +136,6 @@ def _limit(memory: int) -> None:
 
 
 def _reply(kind: str, data: bytes) -> dict[str, object]:
-    from scrubjay.retrieval.readers import read
-
     try:
         return {"blocks": [astuple(block) for block in read(kind, data)]}
     except MissingExtra:
