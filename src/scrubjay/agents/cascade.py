@@ -148,7 +148,9 @@ def calibrate_threshold(
 
     Args:
         sure: per question, how sure memory is.
-        memory, reading: per question, the score of the closed-book answer and of the one read.
+        memory: per question, the score of the closed-book answer.
+        reading: per question, the score of the answer that was read.
+        price: what a search has to earn.
 
     Raises:
         ValueError: there are no questions, or not as many of each.

@@ -87,8 +87,8 @@ def sentence_spans(text: str) -> list[tuple[int, int]]:
     space, unless it closes an initial or a usual abbreviation, or a small letter follows.
 
     >>> text = "Dr. Tarn left. Why? He knew."
-    >>> [text[a:b] for a, b in sentence_spans(text)]
-    ['Dr. Tarn left. ', 'Why? ', 'He knew.']
+    >>> "|".join(text[a:b] for a, b in sentence_spans(text))
+    'Dr. Tarn left. |Why? |He knew.'
     """
     spans, begin = [], 0
     for match in _END.finditer(text):

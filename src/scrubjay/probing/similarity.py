@@ -78,7 +78,8 @@ def layerwise_cosine(a: Array, b: Array, *, centred: bool = True) -> Array:
     """Cosine of each text's state in two models: (texts, layers). A zero vector's cosine is 0.
 
     Args:
-        a, b: from ``last_states`` on the same texts, (texts, layers, width).
+        a: from ``last_states``, (texts, layers, width).
+        b: of the other model, on the same texts.
 
     Raises:
         ValueError: the shapes differ.

@@ -80,8 +80,8 @@ class Task(Generic[Q]):
 def group_advantages(rewards: Sequence[float]) -> list[float] | None:
     """A_i of one group (standard deviation over the group, not its estimate); None if it is dead.
 
-    >>> [round(a, 2) for a in group_advantages([1, 0, 0, 0])]
-    [1.73, -0.58, -0.58, -0.58]
+    >>> tuple(round(a, 2) for a in group_advantages([1, 0, 0, 0]))
+    (1.73, -0.58, -0.58, -0.58)
     """
     if max(rewards) - min(rewards) < 1e-9:
         return None
