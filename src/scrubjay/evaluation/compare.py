@@ -138,41 +138,54 @@ def _known_closed_book(records: Sequence[Record]) -> dict[tuple[str, str], bool]
 
 
 def compare_figure(rows: Sequence[CompareRow]) -> Mapping[str, Any]:
-    """Quality against cost, as a Vega-Lite specification: one panel per task, a point per agent
-    and kind of world, the two worlds of an agent joined by a line."""
-    values = [
-        {**row.as_dict(), "tokens": max(1.0, row.tokens)}  # the axis is logarithmic
-        for row in rows
-    ]
-    x = {"field": "tokens", "type": "quantitative", "scale": {"type": "log"}}
-    y = {"field": "f1", "type": "quantitative", "title": "F1", "scale": {"domain": [0, 1]}}
+    """Quality beside cost, as a Vega-Lite specification: a line per agent, the cheapest first; F1
+    in both worlds with its interval on the left, tokens per question on the right."""
+    return {"vconcat": [_panels([r for r in rows if r.task == task], task)
+                        for task in dict.fromkeys(r.task for r in rows)]}  # fmt: skip
+
+
+def _panels(rows: Sequence[CompareRow], task: str) -> Mapping[str, Any]:
+    spent: dict[str, list[float]] = {}
+    for row in rows:
+        spent.setdefault(row.setting, []).append(row.tokens)
+    order = sorted(spent, key=lambda name: (sum(spent[name]) / len(spent[name]), name))
+    agent = {"field": "setting", "type": "nominal", "sort": order, "title": None}
     colour = {
         "field": "world",
         "type": "nominal",
         "scale": {"domain": ["real", "twin"], "range": ["#1f6feb", "#d9730d"]},
     }
-    base = {"x": {**x, "title": "tokens per question"}, "y": y}
-    layers: list[Mapping[str, Any]] = [
-        {
-            "mark": {"type": "line", "color": "#bbbbbb"},
-            "encoding": {**base, "detail": {"field": "setting"}},
+    worlds = {"y": agent, "yOffset": {"field": "world"}, "color": colour}
+    f1 = {"type": "quantitative", "title": "F1", "scale": {"domain": [0, 1]}}
+    tokens = {"type": "quantitative", "title": "tokens per question"}
+    bare = {**agent, "axis": {"labels": False, "ticks": False}}
+    quality = {
+        "title": task,
+        "width": 330,
+        "height": {"step": 9},
+        "layer": [
+            {
+                "mark": {"type": "rule", "opacity": 0.6},
+                "encoding": {
+                    **worlds, "x": {"field": "low", **f1}, "x2": {"field": "high"}
+                },
+            },
+            {
+                "mark": {"type": "point", "filled": True, "size": 45, "opacity": 1},
+                "encoding": {**worlds, "x": {"field": "f1", **f1}},
+            },
+        ],
+    }  # fmt: skip
+    cost = {
+        "width": 200,
+        "height": {"step": 9},
+        "mark": "bar",
+        "encoding": {
+            "y": bare, "yOffset": {"field": "world"}, "color": colour,
+            "x": {"field": "tokens", **tokens},
         },
-        {
-            "mark": {"type": "point", "filled": True, "size": 60},
-            "encoding": {**base, "color": colour},
-        },
-        {
-            "transform": [{"filter": "datum.world == 'real'"}],
-            "mark": {"type": "text", "align": "left", "dx": 6, "dy": -6, "fontSize": 10},
-            "encoding": {**base, "text": {"field": "setting"}},
-        },
-    ]
-    return {
-        "data": {"values": values},
-        "facet": {"field": "task", "type": "nominal", "title": None},
-        "columns": 1,
-        "spec": {"width": 520, "height": 300, "layer": layers},
-    }
+    }  # fmt: skip
+    return {"data": {"values": [row.as_dict() for row in rows]}, "hconcat": [quality, cost]}
 
 
 def draw(figure: Mapping[str, Any], path: Path) -> None:

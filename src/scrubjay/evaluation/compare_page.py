@@ -63,7 +63,7 @@ def page(
     parts = ["# Agents side by side", "", f"```sh\n{command(settings)}\n```", "", READ]
     if figure is not None:
         link = os.path.relpath(figure, path.parent).replace(os.sep, "/")
-        parts += ["", f"![F1 against tokens per question]({link})"]
+        parts += ["", f"![F1 and tokens per question, the cheapest agent first]({link})"]
     for task in dict.fromkeys(row.task for row in rows):
         parts += ["", f"## {task}", "", *_table([cells(r) for r in rows if r.task == task])]
     return "\n".join(parts) + "\n"
