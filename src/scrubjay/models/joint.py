@@ -1,0 +1,136 @@
+"""Rows that several models write together, in batches: the engine beneath ``CombinedModel``.
+
+What is asked for at the same moment is computed together, one cache per member (see ``steps``);
+a row that is done leaves. The same coroutines give the same batches, and so the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from scrubjay.core.coalesce import Coalescer
+from scrubjay.models import sampling
+from scrubjay.models.combine import LogLinear
+from scrubjay.models.sampling import Sampler
+from scrubjay.models.steps import Steps
+from scrubjay.models.stops import Stops
+
+ROOM = 16384
+"""Tokens of prompts and answers in one batch."""
+
+
+@dataclass(eq=False, slots=True)
+class JointRow:
+    """A sequence to continue (``most`` > 0) or to score (``fixed``)."""
+
+    prompts: list[list[int]]
+    most: int = 0
+    fixed: list[int] = field(default_factory=list)
+    sampler: Sampler | None = None
+    stops: Stops | None = None
+    entropy: bool = False
+    tokens: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    entropies: list[float] = field(default_factory=list)
+    finish: Literal["stop", "length"] = "length"
+
+    @property
+    def length(self) -> int:
+        return max(map(len, self.prompts)) + max(self.most, len(self.fixed))
+
+
+class JointEngine:
+    """Writes and scores rows by the members' combined distribution."""
+
+    def __init__(
+        self,
+        models: Sequence[Any],
+        order: Sequence[int],
+        rule: LogLinear,
+        *,
+        width: int,
+        ends: Iterable[int] = (),
+    ) -> None:
+        """
+        Args:
+            models: transformers' own decoder models, each once.
+            order: which of them plays each part in the rule.
+            width: tokens that all of them share.
+            ends: token ids that end a text.
+        """
+        self.models, self.order, self.rule = list(models), list(order), rule
+        self.width, self.ends = width, frozenset(ends)
+        self.write: Coalescer[JointRow, JointRow] = Coalescer(self._write)
+        """Awaitable: continue a row."""
+        self.score: Coalescer[JointRow, JointRow] = Coalescer(self._fill)
+        """Awaitable: score a row."""
+
+    def steps(self, prompts: Sequence[Sequence[Sequence[int]]]) -> Steps:
+        """The members, having read ``prompts[member][row]``."""
+        return Steps(self.models, prompts, self.width)
+
+    def combined(self, logits: Sequence[Tensor]) -> Tensor:
+        """Combined log-probabilities from the members' logits, as ``steps`` gives them."""
+        return self.rule([logits[i] for i in self.order])
+
+    def _write(self, rows: Sequence[JointRow]) -> list[JointRow]:
+        """Continue all rows to their ends."""
+        for batch in batches(rows):
+            going = list(batch)
+            steps = self.steps([[r.prompts[m] for r in going] for m in range(len(self.models))])
+            while going:
+                going = self._extend(steps, going)
+                if going:
+                    steps.feed(torch.tensor([[r.tokens[-1]] for r in going]))
+        return list(rows)
+
+    def _extend(self, steps: Steps, rows: list[JointRow]) -> list[JointRow]:
+        """Give each row its next token; returns those that go on, and keeps them in ``steps``."""
+        logprobs = self.combined(steps.logits)
+        tokens, taken, nats = sampling.pick(logprobs, [r.sampler for r in rows], True)
+        left = []
+        for i, row in enumerate(rows):
+            if tokens[i] in self.ends:
+                row.finish = "stop"
+                continue
+            row.tokens.append(tokens[i])
+            row.logprobs.append(taken[i])
+            row.entropies += [nats[i]] * row.entropy
+            if row.stops is not None and row.stops.stops and row.stops(row.tokens):
+                row.finish = "stop"
+            elif len(row.tokens) < row.most:
+                left.append(i)
+        if left and len(left) < len(rows):
+            steps.keep(left)
+        return [rows[i] for i in left]
+
+    def _fill(self, rows: Sequence[JointRow]) -> list[JointRow]:
+        """Fill in the log-probabilities of every row's fixed continuation."""
+        for batch in batches(rows):
+            prompts = [[r.prompts[m] for r in batch] for m in range(len(self.models))]
+            steps = self.steps(prompts)
+            first = self.combined(steps.logits)[:, None]
+            longest = max(len(r.fixed) for r in batch)
+            told = torch.tensor([r.fixed + [0] * (longest - len(r.fixed)) for r in batch])
+            after = [first]
+            if longest > 1:
+                after.append(self.combined(steps.feed(told[:, :-1])))
+            every = torch.cat(after, 1).gather(-1, told[..., None])[..., 0]
+            for row, line in zip(batch, every.tolist()):
+                row.logprobs = line[: len(row.fixed)]
+        return list(rows)
+
+
+def batches(rows: Sequence[JointRow]) -> list[list[JointRow]]:
+    """Rows of similar length together, within ``ROOM``."""
+    batches: list[list[JointRow]] = []
+    for row in sorted(rows, key=lambda r: -r.length):
+        if not batches or (len(batches[-1]) + 1) * batches[-1][0].length > ROOM:
+            batches.append([])
+        batches[-1].append(row)
+    return batches
