@@ -12,17 +12,9 @@ import pytest
 
 from scrubjay.agents.provenance import explain
 from scrubjay.agents.provenance_classifier import Softmax, SourceModel, hand_set
-from scrubjay.agents.provenance_signals import (
-    NAMES,
-    SAMPLES,
-    by_likelihood,
-    by_sampling,
-    holds,
-    overlap,
-    same_words,
-    support,
-    weighed,
-)
+from scrubjay.agents.provenance_signals import NAMES, SAMPLES, by_likelihood, by_sampling
+from scrubjay.agents.provenance_support import MOST, support, weighed
+from scrubjay.agents.provenance_words import holds, overlap, same_words
 from scrubjay.agents.session import Session, as_text
 from scrubjay.core import Answer, InputError, ModelError, Passage, Question, Source, Trace
 from scrubjay.models.types import Completion, Prompt, Scored
@@ -80,11 +72,11 @@ def test_likelihoods_by_hand() -> None:
     signals = asyncio.run(by_likelihood(QUESTION, "Torvik", [OTHER, GOLD], model))  # type: ignore[arg-type]
     assert (signals.alone_log, signals.given_log) == (-4.0, -1.0)
     assert signals.alone == pytest.approx(math.exp(-4))
-    assert signals.drops == {"other": 0.0, "gold": 3.0}
+    assert signals.drops == {"gold": 3.0}
     assert (signals.recalled.strip(), signals.same) == ("Rome", False)
     row = dict(zip(NAMES, signals.row, strict=True))
     assert (row["gain"], row["drop"], row["held"]) == (3.0, 3.0, 1.0)
-    assert signals.cost.calls == 5  # the closed-book answer, alone, with, and without each
+    assert signals.cost.calls == 5  # the closed-book answer, alone, with, without gold, blind
 
 
 @pytest.mark.parametrize(
@@ -175,7 +167,7 @@ def test_of_many_passages_those_that_hold_the_answer_are_weighed() -> None:
     many = [Passage(f"p{i}", f"Lake {i} is deep.", f"Lake {i}") for i in range(20)]
     kept = weighed(QUESTION.text, "Torvik", [*many, GOLD])
     assert kept[-1].id == "gold"
-    assert len(kept) == 5
+    assert len(kept) == MOST
 
 
 def test_weights_survive_the_file_and_damage_is_told(tmp_path: Any) -> None:

@@ -11,7 +11,8 @@ import pytest
 from scrubjay.agents.provenance_classifier import hand_set
 from scrubjay.agents.provenance_signals import NAMES
 from scrubjay.core import RunMismatch, Source
-from scrubjay.evaluation.sources import CASES, SourceCase, in_world, known_questions, source_cases
+from scrubjay.evaluation.sources import CASES, SourceCase, in_world, source_cases
+from scrubjay.evaluation.sources_known import known_questions, rephrased
 from scrubjay.evaluation.sources_measure import in_test, measure_sources
 from scrubjay.evaluation.sources_rows import SourceRow, source_rows
 from scrubjay.models.types import Choice, Completion, Scored
@@ -44,7 +45,7 @@ def test_every_case_is_built_and_the_passages_say_what_they_should(cases: Any) -
         assert says(case, case.told) == (case.case == "conflict")
         assert not set(case.told) & set(case.question.answers)
         if case.case in ("memory", "neither"):
-            assert case.gold == ""
+            assert case.gold == ()
             subject = case.question.query[0][0]
             assert subject not in {p.id for p in case.passages}
 
@@ -78,7 +79,7 @@ def test_a_focused_reader_sees_sentences_of_the_same_passages(cases: Any) -> Non
     whole, shown = case.passages, case.shown(case.passages)
     assert sum(len(p.text) for p in shown) < sum(len(p.text) for p in whole)
     assert {p.id for p in shown} <= {p.id for p in whole}
-    assert case.gold in {p.id for p in shown}
+    assert set(case.gold) <= {p.id for p in shown}
     assert replace(case, focused=False).shown(whole) == whole
 
 
@@ -116,8 +117,6 @@ class Table:
 
 
 def test_known_needs_both_phrasings(worlds: Any) -> None:
-    from scrubjay.evaluation.sources import rephrased
-
     real, _ = worlds
     a, b, c = real.questions("recall", 3)
     table = {q.text: q.answers[0] for q in (a, b)} | {rephrased(real, a): a.answers[0]}
@@ -141,7 +140,7 @@ def test_rows_are_kept_and_not_asked_again(cases: Any, tmp_path: Any) -> None:
 def row(case: str, truth: str, same: float, backed: float, right: bool = True) -> SourceRow:
     signals = [0.0] * len(NAMES)
     signals[NAMES.index("same")], signals[NAMES.index("backed")] = same, backed
-    gold = "g" if case in ("documents", "both") else ""
+    gold = ("g",) if case in ("documents", "both") else ()
     key = f"{case}{truth}{same}{backed}{right}"
     return SourceRow(
         key, case, "w", "q", "r", "a", truth, right, "likelihood/read", tuple(signals), ("g",),
@@ -170,7 +169,7 @@ def test_the_numbers_by_hand() -> None:
     assert n["unanswerable, declined"] == 0.5
     assert n["answerable and answered right, declined"] == pytest.approx(1 / 4)
     assert n["answerable, declined"] == pytest.approx(2 / 5)
-    assert n["citations: gold passage among them"] == 1.0
+    assert n["citations: share of the gold passages cited"] == 1.0
     told = {r["true source"]: r for r in finding.tables["confusion"]}
     assert told["documents"]["named nowhere"] == 1
     assert [c.holds for c in finding.claims] == [False, False]

@@ -26,7 +26,7 @@ def planted(n: int, seed: int) -> list[SourceRow]:
         rows.append(
             SourceRow(
                 f"{seed}-{i}", "", "w", "q", "r", "a", truth, memory or documents,
-                "likelihood/read", tuple(x.tolist()), (), "", "",
+                "likelihood/read", tuple(x.tolist()), (), (), "",
             )
         )  # fmt: skip
     return rows

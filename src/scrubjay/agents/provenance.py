@@ -1,9 +1,10 @@
 """Where an answer came from: memory, documents, both or nowhere; computed, not asked of the model.
 
-    signals   = p(a | q), p(a | q, P), p(a | q, P without i), the closed-book answer, a's words in P
+    signals   = p(a | q), p(a | q, P), p(a | q, P without i), the closed-book answer m,
+                a's words in P, a chain of sentences in P from what was asked to a
     source    = argmax of a small calibrated classifier on the signals
     confidence= its probability that the answer is right
-    citations = passages that hold the answer and without which it becomes less likely
+    citations = passages that hold the answer, lead to it, or without which it becomes less likely
 
     explained = await explain(question, answer, session)
     explained.answer.source, explained.answer.citations
@@ -73,6 +74,9 @@ class Evidence:
         )
         if held.sentence:
             out.append(f"{held.place} says: “{held.sentence}”")
+            steps = [step for step in held.chain.said if step.text != held.sentence]
+            if held.named < 1.0:
+                out += [f"What leads there, {step.place}: “{step.text}”" for step in steps]
         else:
             out.append("The answer's words stand together in no passage.")
         for id in self.citations:
@@ -156,17 +160,20 @@ def judge(signals: Signals, weights: SourceModel) -> Evidence:
 
 
 def cited(signals: Signals) -> tuple[str, ...]:
-    """The passage with the sentence that says it, then those the answer leans on, most first.
+    """The passage with the sentence that says it; where that sentence doesn't name all that was
+    asked about, the passages that lead to it; then those the answer leans on, most first.
 
     An answer in nobody's words (a paraphrase) rests on what it leans on alone."""
-    best = signals.support.place
-    holding = set(signals.support.holding)
+    held = signals.support
+    best = [held.place] if held.place else []
+    steps = held.chain.places if held.named < 1.0 else ()
+    holding = set(held.holding)
     lean = sorted(signals.drops.items(), key=lambda d: -d[1])
     most = lean[0][1] if lean else 0.0
     others = [
         id for id, drop in lean if drop >= max(DROP, most / 2) and (id in holding or not holding)
     ]
-    return tuple(dict.fromkeys(([best] if best else []) + others))
+    return tuple(dict.fromkeys([*best, *steps, *others]))
 
 
 def _plain(value: Any) -> Any:

@@ -5,13 +5,18 @@
       with    p(a | q, P)                             covered   share of q's words in the sentence
       gain    log p(a | q, P) - log p(a | q)                    that holds a (the best of them)
       drop    log p(a | q, P) - log p(a | q, P \\ i)   named     share of q's names in it
-      same    the closed-book answer m equals a       about     share of q's names in any passage
-      sure    p(m | q)
+      asked   log p(a | q, P) - log p(a | q', P)      about     share of q's names in any passage
+      same    the closed-book answer m equals a       chain     share of q's words in sentences that
+      sure    p(m | q)                                          hang together and end in a
 
 Logarithms are means per token and everything is a share, a difference or a yes or no: no signal
 knows a name, a world or a model's scale, so weights that were learned in one world hold in another.
+Of a multi-hop answer no single sentence holds much of the question, and no single passage carries
+all of the likelihood: the chain (``provenance_chain``) and the sums of drops (over all passages,
+and over those of the chain) are for these. ``q'`` asks for nothing in particular.
+
 An endpoint that gives no log-probabilities is asked again and again instead: a probability becomes
-the share of samples that agree (``by_sampling``), and there is no leave-one-out.
+the share of samples that agree (``by_sampling``); there is no leave-one-out and no ``q'``.
 
 Source: ours. The counterfactuals (with, without, leave one out) are the usual ones of context
 attribution; they are asked of the plain reader (``prompts/answer``), not of the agent's own chain
@@ -22,14 +27,11 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from scrubjay.agents.evidence import share
-from scrubjay.agents.evidence import words as uncommon
-from scrubjay.agents.focused_rag import focus, sentences
+from scrubjay.agents.provenance_support import Support, support, weighed
+from scrubjay.agents.provenance_words import overlap, same_words
 from scrubjay.agents.session import Session
 from scrubjay.agents.writing import prompt, write_answer
 from scrubjay.core.nouns import Passage, Question
@@ -42,39 +44,16 @@ from scrubjay.models.types import Scored as ScoredText
 NAMES = (
     "alone", "alone_log", "with", "with_log", "gain", "drop", "same", "overlap", "sure", "sure_log",
     "held", "in_question", "covered", "named", "about", "relation", "covered_gap", "backed",
-    "backed_same", "held_same",
+    "backed_same", "held_same", "asked", "drops", "on_chain", "chain", "chain_named", "chain_gap",
+    "chain_length", "chain_same",
 )  # fmt: skip
 """The numbers of ``Signals.row``, in order."""
-MOST = 5
-"""Passages weighed; of more, those that hold the answer or speak most of the question are taken."""
-KEEP = 6
-"""Sentences kept of each: those that bear on question and answer."""
+BLIND = "What does it say?"
+"""Asked in the question's place: what is likely then was copied, whatever was asked."""
 SAMPLES = 6
 """Times an endpoint is asked again, with and without the passages."""
 FLOOR = -8.0
 """Least mean log-probability: below it, less likely says nothing more."""
-
-_WORD = re.compile(r"\w+")
-
-
-@dataclass(frozen=True, slots=True)
-class Support:
-    """How the passages stand to question and answer, by their words alone."""
-
-    holding: tuple[str, ...] = ()
-    """Ids of the passages that hold the answer."""
-    covered: float = 0.0
-    named: float = 0.0
-    relation: float = 0.0
-    """Share of the question's other words (not names) in the sentence that holds the answer."""
-    about: float = 0.0
-    best: float = 0.0
-    """Share of the question's words in the sentence that holds most of them."""
-    sentence: str = ""
-    """The sentence that holds the answer and most of the question."""
-    place: str = ""
-    """Id of its passage."""
-    in_question: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +72,13 @@ class Signals:
     given: float = 0.0
     """p(a | q, P): the signal called 'with'."""
     given_log: float = 0.0
+    blind_log: float = 0.0
+    """The same with ``BLIND`` asked instead; 0 where it wasn't."""
     overlap: float = 0.0
     """F1 of the words of ``recalled`` and of the answer."""
     drops: dict[str, float] = field(default_factory=dict)
-    """Per passage: what the answer's mean log-probability loses without it."""
+    """Per passage that holds the answer or leads to it (each, if none does): what the answer's mean
+    log-probability loses without it."""
     passages: tuple[str, ...] = ()
     support: Support = field(default_factory=Support)
     cost: Cost = field(default_factory=Cost)
@@ -107,6 +89,8 @@ class Signals:
         s, held, same = self.support, float(bool(self.support.holding)), float(self.same)
         read = bool(self.passages)
         backed = held * s.named * s.covered
+        lost = {id: max(drop, 0.0) for id, drop in self.drops.items()}
+        on_chain = sum(lost[id] for id in s.chain.places if id in lost)
         return [
             self.alone,
             self.alone_log,
@@ -128,6 +112,14 @@ class Signals:
             backed,
             backed * same,
             held * same,
+            self.given_log - self.blind_log if self.blind_log else 0.0,
+            sum(lost.values()),
+            on_chain,
+            s.chain.covered,
+            s.chain.named,
+            s.chain.gap,
+            len(s.chain.places) / len(self.passages) if read else 0.0,
+            s.chain.covered * s.chain.named * same,
         ]
 
 
@@ -143,16 +135,22 @@ async def by_likelihood(
     passages = weighed(question.text, answer, passages)
     recalled = (await write_answer(question, session, ())).text
     wanted = (answer, recalled) if recalled.strip() else (answer,)
-    kept = [[p for p in passages if p is not left] for left in passages]
-    sets = [(), *([passages] if passages else []), *(k for k in kept if k)]
+    held = support(question.text, answer, passages)
+    # What neither holds the answer nor leads to it can't be what it rests on: that saves calls.
+    bearing = {*held.chain.places, *held.holding} or {p.id for p in passages}
+    left = [p for p in passages if p.id in bearing] if len(passages) > 1 else []
+    sets = [(), *([passages] if passages else [])]
+    sets += [[p for p in passages if p is not out] for out in left]
+    asks = [(_ask(question.text, read), read) for read in sets]
+    asks += [(_ask(BLIND, passages), passages)] if passages else []
     scored = await asyncio.gather(
-        *(_score(session, _ask(question, read), wanted[: 1 if i else 2], read)
-          for i, read in enumerate(sets))
-    )  # fmt: skip
+        *(_score(session, ask, wanted[: 1 if i else 2], read) for i, (ask, read) in enumerate(asks))
+    )
     bare, own = scored[0][0], scored[0][-1]
     full = scored[1][0] if passages else bare
     # Without its only passage an answer stands alone.
-    without = [s[0] for s in scored[2:]] if len(passages) > 1 else [bare]
+    without = [s[0] for s in scored[2:-1]] if len(passages) > 1 else [bare]
+    left = left or list(passages)
     return Signals(
         "likelihood",
         recalled,
@@ -163,10 +161,11 @@ async def by_likelihood(
         _floor(bare.mean),
         math.exp(max(full.total, -50.0)) if passages else 0.0,
         _floor(full.mean) if passages else 0.0,
+        _floor(scored[-1][0].mean) if passages else 0.0,
         overlap(recalled, answer),
-        {p.id: _floor(full.mean) - _floor(w.mean) for p, w in zip(passages, without)},
+        {p.id: _floor(full.mean) - _floor(w.mean) for p, w in zip(left, without)},
         tuple(p.id for p in passages),
-        support(question.text, answer, passages),
+        held,
         session.spent,
     )
 
@@ -198,6 +197,7 @@ async def by_sampling(
         _smooth(alone),
         given,
         _smooth(given) if passages else 0.0,
+        0.0,
         overlap(recalled, answer),
         {},
         tuple(p.id for p in passages),
@@ -206,93 +206,8 @@ async def by_sampling(
     )
 
 
-def weighed(question: str, answer: str, passages: Sequence[Passage]) -> list[Passage]:
-    """The passages that can matter, each cut to the sentences that bear on question and answer."""
-    asked = stems(question)
-
-    def matters(p: Passage) -> tuple[bool, int]:
-        return holds(_whole(p), answer), len(asked & stems(_whole(p)))
-
-    best = sorted(range(len(passages)), key=lambda i: matters(passages[i]), reverse=True)[:MOST]
-    cut = [focus(f"{question} {answer}", [passages[i]], KEEP) for i in sorted(best)]
-    return [p for part in cut for p in part]
-
-
-def support(question: str, answer: str, passages: Sequence[Passage]) -> Support:
-    """What the words of the passages say. A question without names counts all its words as names;
-    word forms are alike if their first five letters are."""
-    asked, names = stems(question), _names(question)
-    names = names or asked
-    others = (asked - names) or asked
-    lines = [(p, line) for p in passages for line in _lines(p)]
-    holding = [(p, line) for p, line in lines if holds(line, answer)]
-
-    def fit(line: tuple[Passage, str]) -> tuple[float, float]:
-        there = stems(line[1])
-        return share(asked, there), share(names, there)
-
-    place, sentence = max(holding, key=fit, default=(None, ""))
-    there = stems(sentence)
-    return Support(
-        tuple(dict.fromkeys(p.id for p, _ in holding)),
-        share(asked, there),
-        share(names, there),
-        share(others, there),
-        max((share(names, stems(_whole(p))) for p in passages), default=0.0),
-        max((share(asked, stems(line)) for _, line in lines), default=0.0),
-        sentence,
-        place.id if place else "",
-        holds(question, answer),
-    )
-
-
-def words(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
-
-
-def stems(text: str) -> set[str]:
-    """The first five letters of every word that isn't common."""
-    return {w[:5] for w in uncommon(text)}
-
-
-def holds(text: str, part: str) -> bool:
-    """Whether the words of ``part`` follow one another in ``text``; no words are held nowhere."""
-    wanted = " ".join(words(part))
-    return bool(wanted) and f" {wanted} " in f" {' '.join(words(text))} "
-
-
-def same_words(a: str, b: str) -> bool:
-    """Whether two answers say the same: equal words, but for articles."""
-    x, y = ([w for w in words(t) if w not in ("a", "an", "the")] for t in (a, b))
-    return bool(x) and x == y
-
-
-def overlap(a: str, b: str) -> float:
-    """F1 of the words of two answers."""
-    x, y = Counter(words(a)), Counter(words(b))
-    common = (x & y).total()
-    return 2 * common / (x.total() + y.total()) if common else 0.0
-
-
-def _names(text: str) -> set[str]:
-    """Stems of words with a capital letter or a digit, but for the first of the text."""
-    found = _WORD.findall(text)[1:]
-    return {w.casefold()[:5] for w in found if w[0].isupper() or w[0].isdigit()}
-
-
-def _lines(passage: Passage) -> list[str]:
-    """Its sentences; the title stands in front of one that doesn't say it."""
-    title = passage.title
-    parts = list(sentences(passage.text)) or [passage.text]
-    return [p if not title or holds(p, title) else f"{title}: {p}" for p in parts]
-
-
-def _whole(passage: Passage) -> str:
-    return f"{passage.title}: {passage.text}"
-
-
-def _ask(question: Question, passages: Sequence[Passage]) -> Prompt:
-    return prompt("answer", question=question.text, passages=passages, thoughts=())
+def _ask(question: str, passages: Sequence[Passage]) -> Prompt:
+    return prompt("answer", question=question, passages=passages, thoughts=())
 
 
 async def _score(
@@ -303,7 +218,11 @@ async def _score(
 
 async def _sample(session: Session, question: Question, passages: Sequence[Passage]) -> str:
     reply = await session.generate(
-        _ask(question, passages), max_tokens=24, temperature=0.7, stop=("\n",), reading=passages
+        _ask(question.text, passages),
+        max_tokens=24,
+        temperature=0.7,
+        stop=("\n",),
+        reading=passages,
     )
     return reply.text
 

@@ -19,6 +19,9 @@ WorldSpec = Annotated[str, typer.Option(help="atlas, a saved world, or a file of
 Questions = Annotated[
     int, typer.Option(min=50, help="Questions in which to look for what the model knows.")
 ]
+Multihop = Annotated[
+    int, typer.Option(min=0, help="The same for multi-hop questions; 0: single facts only.")
+]
 Each = Annotated[int, typer.Option(min=4, help="Answers per case and world.")]
 Method = Annotated[str, typer.Option(help="likelihood or sampling; empty: what the model can do.")]
 Folder = Annotated[Path, typer.Option(help="Answers are kept here; the same command goes on.")]
@@ -30,6 +33,7 @@ def measure(
     model: Model = "smollm2-135m",
     world: WorldSpec = "atlas",
     questions: Questions = 2400,
+    multihop: Multihop = 6000,
     each: Each = 40,
     method: Method = "",
     weights: Annotated[
@@ -37,7 +41,7 @@ def measure(
     ] = None,
     runs: Folder = Path("runs/sources"),
     out: Annotated[
-        Path | None, typer.Option(help="Write finding.json into this folder as well.")
+        Path | None, typer.Option(help="Write finding.json (sampling.json) into this folder too.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -57,7 +61,7 @@ def measure(
     from scrubjay.evaluation.sources_plan import SourcesPlan, collect
 
     judge = SourceModel.load(weights) if weights else default_source_model()
-    plan = SourcesPlan(model, world, questions, each, method, "test")
+    plan = SourcesPlan(model, world, questions, multihop, each, method, "test")
     began = time.monotonic()
     with bars() as progress:
         rows = asyncio.run(collect(plan, runs, progress))
@@ -68,7 +72,8 @@ def measure(
         seconds=round(time.monotonic() - began, 1),
     )
     if out is not None:
-        write_atomic(out / "finding.json", dump_json(finding.to_dict(), indent=1) + "\n")
+        name = "sampling.json" if method == "sampling" else "finding.json"
+        write_atomic(out / name, dump_json(finding.to_dict(), indent=1) + "\n")
     numbers = [
         {"what": what, "value": n.value, "from": n.low, "to": n.high, "n": n.n}
         for what, n in finding.numbers.items()
@@ -77,8 +82,7 @@ def measure(
         finding.to_dict(),
         as_json,
         lambda: Group(
-            table(finding.tables["confusion"], title="\nTrue source (rows) and the one named"),
-            table(finding.tables["cases"], title="\nCases"),
+            *(table(rows, title=f"\n{what}") for what, rows in finding.tables.items()),
             table(numbers, title="\nNumbers"),
             *(
                 f"{'holds' if c.holds else 'FAILS'}: {c.text} ({c.evidence})"
@@ -93,6 +97,7 @@ def train(
     model: Model = "smollm2-135m",
     world: WorldSpec = "atlas",
     questions: Questions = 2400,
+    multihop: Multihop = 6000,
     each: Each = 40,
     methods: Annotated[
         str, typer.Option(help="Ways to measure that weights are learned for.")
@@ -119,7 +124,7 @@ def train(
         raise InputError("is no place for weights; name a file in a folder that exists", file=out)
     rows = []
     for method in dict.fromkeys(m.strip() for m in methods.split(",") if m.strip()):
-        plan = SourcesPlan(model, world, questions, each, method, "practice")
+        plan = SourcesPlan(model, world, questions, multihop, each, method, "practice")
         with bars() as progress:
             rows += asyncio.run(collect(plan, runs, progress))
     told = (

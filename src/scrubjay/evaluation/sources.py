@@ -19,18 +19,14 @@ world that the model does not know: familiar names must not pass for memory (``u
 
 from __future__ import annotations
 
-import asyncio
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from scrubjay.agents.focused_rag import focus
 from scrubjay.agents.session import Session
-from scrubjay.agents.writing import prompt, write_answer
 from scrubjay.core.nouns import Passage, Question, Source
 from scrubjay.core.randomness import stream
-from scrubjay.evaluation.text import exact_match, extract
-from scrubjay.evaluation.times import score_time
+from scrubjay.evaluation.sources_known import is_right, rivals
 from scrubjay.models.types import LanguageModel
 from scrubjay.worlds.documents import MarkedDocument, Ref
 from scrubjay.worlds.universe import Value
@@ -41,11 +37,15 @@ PASSAGES = 4
 """Passages of a case."""
 SENTENCES = 3
 """Sentences of a focused reading."""
-CHUNK = 64
-PATIENCE = 24
-"""Questions about a relation after which a model that knew none is asked no more of them."""
-RIVALS = 8
-"""Other objects of the relation that the right one must beat to count as known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One fact of a question; the page of its subject states it."""
+
+    subject: str
+    relation: str
+    object: Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,9 @@ class SourceCase:
     world: str
     told: tuple[str, ...] = ()
     """Conflict: what the altered passage says, in all its forms."""
-    gold: str = ""
-    """Id of the passage that says it (or something else in its place); empty: none does."""
+    gold: tuple[str, ...] = ()
+    """Ids of the passages that together say it (or something else in its place); empty: not all
+    of them are there."""
     focused: bool = False
     """The reader sees the sentences that bear on the question, as ``focused-rag`` reads; whoever
     names the source is shown the passages whole."""
@@ -82,49 +83,6 @@ class SourceCase:
     def session(self, model: LanguageModel | None) -> Session:
         """A session in which these passages, and no others, can be opened."""
         return Session(model, pages={p.id: p for p in self.passages})
-
-
-@dataclass(frozen=True, slots=True)
-class Knowledge:
-    """Questions by whether the model knows the answer; what lies in between is left out."""
-
-    known: tuple[Question, ...]
-    unknown: tuple[Question, ...]
-
-
-async def known_questions(
-    world: World,
-    questions: Sequence[Question],
-    model: LanguageModel,
-    *,
-    seed: int = 0,
-    progress: Callable[[int, int], None] = lambda *_: None,
-) -> Knowledge:
-    """What the model knows robustly, and what it does not know, of single-fact questions.
-
-    A relation of which it knew nothing in ``PATIENCE`` questions isn't asked about any more.
-
-    Raises:
-        ModelError: the model can't be asked.
-    """
-    known: list[Question] = []
-    unknown: list[Question] = []
-    asked, right = Counter[str](), Counter[str]()
-    for begin in range(0, len(questions), CHUNK):
-        model.settle()
-        part = [
-            q
-            for q in questions[begin : begin + CHUNK]
-            if right[q.group] or asked[q.group] < PATIENCE
-        ]
-        verdicts = await asyncio.gather(*(_knows(world, q, model, seed) for q in part))
-        for question, verdict in zip(part, verdicts):
-            asked[question.group] += 1
-            right[question.group] += verdict is True
-        known += [q for q, v in zip(part, verdicts) if v]
-        unknown += [q for q, v in zip(part, verdicts) if v is False]
-        progress(min(begin + CHUNK, len(questions)), len(questions))
-    return Knowledge(tuple(known), tuple(unknown))
 
 
 def source_cases(
@@ -173,85 +131,57 @@ def in_world(question: Question, world: World) -> Question:
     return render(item, world.names)
 
 
-def is_right(answer: str, question: Question) -> bool:
-    """Exact match, by the rules of the question's kind."""
-    said = extract(answer)
-    if question.is_time:
-        return score_time(said, question.answers)[1] == 1.0
-    return exact_match(said, question.answers) == 1.0
-
-
-def rephrased(world: World, question: Question) -> str:
-    """The question in other words: 'Name the capital of France.'"""
-    ((subject, relation, _),) = question.query
-    noun = world.universe.relations[relation].noun
-    if not noun:
-        return f"Answer this: {question.text}"
-    return f"Name {noun.replace('[S]', world.names.name(subject))}."
-
-
-async def _knows(world: World, question: Question, model: LanguageModel, seed: int) -> bool | None:
-    """True: robustly right; False: wrong at once; None: in between."""
-    other = replace(question, text=rephrased(world, question))
-    if not is_right((await write_answer(question, Session(model), ())).text, question):
-        return False
-    if not is_right((await write_answer(other, Session(model), ())).text, question):
-        return None
-    rivals = [world.names.value(v) for v in _others(world, question, seed, "rivals")[:RIVALS]]
-    ask = prompt("answer", question=question.text, passages=(), thoughts=())
-    choice = await Session(model).choose(ask, (question.answers[0], *rivals))
-    return True if choice.index == 0 else None
-
-
-def _others(world: World, question: Question, seed: int, purpose: str) -> list[Value]:
-    """Objects that the relation has elsewhere, none of them an answer, shuffled."""
-    ((subject, relation, _),) = question.query
-    right = set(world.universe.objects(subject, relation))
-    facts = world.universe.by_relation[relation]
-    others = [v for v in dict.fromkeys(f.object for f in facts) if v not in right]
-    stream(seed, purpose, question.id).shuffle(others)
-    return others
-
-
 def _case(case: str, world: World, question: Question, seed: int) -> SourceCase | None:
     """The case, or None where the world can't make it of this question."""
-    ((subject, _, _),) = question.query
+    ((subject, relation, _),) = question.query
     distractors = _distractors(world, question, seed)
     gold: list[Passage] = []
     told: tuple[str, ...] = ()
     if case in ("documents", "both"):
         gold = [world.pages[subject]]
     elif case == "conflict":
-        altered = _altered(world, question, seed)
-        if altered is None:
+        edge = Edge(subject, relation, world.universe.objects(subject, relation)[0])
+        found = altered(world, question, edge, [subject], seed)
+        if found is None:
             return None
-        page, told = altered
-        gold = [page]
+        gold, told = found
     passages = [*gold, *distractors[: PASSAGES - len(gold)]]
     if len(passages) < 2:
         return None
     stream(seed, "order", case, question.id).shuffle(passages)
-    return SourceCase(case, question, tuple(passages), world.name, told, subject if gold else "")
+    return SourceCase(case, question, tuple(passages), world.name, told, (subject,) if gold else ())
 
 
-def _altered(world: World, question: Question, seed: int) -> tuple[Passage, tuple[str, ...]] | None:
-    """The subject's page, saying another object of the relation wherever it says the right one."""
-    ((subject, relation, _),) = question.query
-    right = world.universe.objects(subject, relation)
-    document = next(d for d in world.marked if d.entity == subject)
-    mentioned = {s.value for s in document.segments if isinstance(s, Ref)}
-    others = [v for v in _others(world, question, seed, "altered") if v not in mentioned]
-    if len(right) != 1 or not others:
+def altered(
+    world: World, question: Question, edge: Edge, pages: Sequence[str], seed: int
+) -> tuple[list[Passage], tuple[str, ...]] | None:
+    """The pages of these entities, saying another object of the edge's relation wherever they say
+    the right one; and that object in all its forms. None where the world has no other that fits,
+    or the right one can still be read."""
+    universe = world.universe
+    if len(universe.objects(edge.subject, edge.relation)) != 1:
         return None
-    other = others[0]
-    segments = tuple(
-        Ref(other) if isinstance(s, Ref) and s.value == right[0] else s for s in document.segments
-    )
-    page = MarkedDocument(subject, segments).render(world.names, world.pages.keys())
-    if any(_says(page, a) for a in question.answers):
+    documents = {d.entity: d for d in world.marked if d.entity in pages}
+    mentioned = {s.value for d in documents.values() for s in d.segments if isinstance(s, Ref)}
+    others = [
+        v
+        for v in rivals(world, question, seed, "altered")
+        if v not in mentioned and v not in documents
+    ]
+    if not others:
         return None
-    forms = world.names.forms(other) if isinstance(other, str) else (world.names.value(other),)
-    return page, tuple(forms)
+
+    def told(page: str) -> Passage:
+        segments = tuple(
+            Ref(others[0]) if isinstance(s, Ref) and s.value == edge.object else s
+            for s in documents[page].segments
+        )
+        return MarkedDocument(page, segments).render(world.names, world.pages.keys())
+
+    made = [told(page) for page in pages]
+    if any(says(page, a) for page in made for a in question.answers):
+        return None
+    return made, tuple(forms(world, others[0]))
 
 
 def _distractors(world: World, question: Question, seed: int) -> list[Passage]:
@@ -265,7 +195,7 @@ def _distractors(world: World, question: Question, seed: int) -> list[Passage]:
         if page.id == subject:
             continue
         mentions = any(n in page.text for n in names)
-        if mentions and any(_says(page, a) for a in question.answers):
+        if mentions and any(says(page, a) for a in question.answers):
             continue
         if mentions:
             near.append(page)
@@ -277,5 +207,11 @@ def _distractors(world: World, question: Question, seed: int) -> list[Passage]:
     return [*near[: PASSAGES // 2], *alike[:PASSAGES], *near[PASSAGES // 2 :]]
 
 
-def _says(page: Passage, answer: str) -> bool:
+def says(page: Passage, answer: str) -> bool:
+    """Whether it stands in text or title."""
     return answer in page.text or answer in page.title
+
+
+def forms(world: World, value: Value) -> Sequence[str]:
+    """What a value is called in a world."""
+    return world.names.forms(value) if isinstance(value, str) else (world.names.value(value),)

@@ -3,7 +3,8 @@
     practice  real world, half of the subjects;        twins 101, 102; random universes
     test      real world, the other half;              twins 0, 1, 2
 
-A subject is on one side only, in every world. Accuracy is over answers whose true source their case
+A question's first page is on one side only, in every world; single facts and multi-hop questions
+are counted apart. Accuracy is over answers whose true source their case
 tells (``SourceCase.source``); ``by case`` counts every answer, with the source its case intends.
 The baseline names the source that is most frequent in the test itself. *Declined* means that
 'nowhere' is named, which is what ``scrubjay ask`` answers nothing for.
@@ -12,7 +13,7 @@ The baseline names the source that is most frequent in the test itself. *Decline
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,13 +25,16 @@ from scrubjay.core.randomness import derive
 from scrubjay.evaluation.sources import CASES
 from scrubjay.evaluation.sources_rows import SourceRow
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, calibration_error
+from scrubjay.worlds.items import Item
 
 PRACTICE_TWINS, TEST_TWINS = (101, 102), (0, 1, 2)
+TASKS = {"recall": "", "multihop": "multi-hop: "}
+"""Kinds of questions, and what their numbers are called by."""
 ENOUGH = 0.8
 """Share of right labels that the claim asks for."""
 
 
-def in_test(question: Question) -> bool:
+def in_test(question: Question | Item) -> bool:
     """Whether the question's first page belongs to the test: half of them do, in every world."""
     return derive(0, "sources", question.gold[0]) % 2 == 1
 
@@ -60,22 +64,42 @@ def measure_sources(
         ValueError: no row has a true source.
     """
     said = {row.key: predicted(row, weights) for row in rows}
-    told = [row for row in rows if row.truth]
+    numbers: dict[str, Number] = {}
+    claims: list[Claim] = []
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for task, what in TASKS.items():
+        mine = [row for row in rows if row.task == task]
+        told = [row for row in mine if row.truth]
+        if told:
+            found = _numbers(mine, told, said, seed)
+            numbers |= {f"{what}{name}": number for name, number in found.items()}
+            claims += _claims(what, found)
+            tables[f"{what}confusion"] = _confusion(told, said)
+            tables[f"{what}cases"] = _cases(mine, said)
+    if not claims:
+        raise ValueError("no answer has a true source")
+    return Finding(name, numbers, tuple(claims), tables, None, dict(settings or {}), seconds)
+
+
+def _numbers(
+    rows: Sequence[SourceRow],
+    told: Sequence[SourceRow],
+    said: Mapping[str, tuple[str, float, float]],
+    seed: int,
+) -> dict[str, Number]:
     hit = [said[r.key][0] == r.truth for r in told]
     truths = Counter(r.truth for r in told)
-    majority = truths.most_common(1)[0][1] / len(told)
-    accuracy = _mean(hit, seed)
     over_cases = {
         c: _mean([said[r.key][0] == r.truth for r in told if r.case == c], seed)
         for c in CASES
         if any(r.case == c for r in told)
     }
-    numbers = {
-        "accuracy": _number(accuracy),
+    return {
+        "accuracy": _number(_mean(hit, seed)),
         "accuracy, cases weighed alike": Number(
             float(np.mean([a.value for a in over_cases.values()])), n=len(told)
         ),
-        "majority baseline": Number(majority, n=len(told)),
+        "majority baseline": Number(truths.most_common(1)[0][1] / len(told), n=len(told)),
         "accuracy by case, every answer": _number(
             _mean([said[r.key][0] in _intended(r) for r in rows], seed)
         ),
@@ -89,39 +113,41 @@ def measure_sources(
         **_declined(rows, said, seed),
         **_citations(told, said, seed),
     }
+
+
+def _claims(what: str, numbers: Mapping[str, Number]) -> list[Claim]:
+    accuracy, majority = numbers["accuracy"], numbers["majority baseline"].value
     low = accuracy.low if accuracy.low is not None else 0.0
-    claims = (
+    high = accuracy.high if accuracy.high is not None else 1.0
+    return [
         Claim(
-            f"at least {ENOUGH:.0%} of the sources are named right",
+            f"{what}at least {ENOUGH:.0%} of the sources are named right",
             accuracy.value >= ENOUGH,
-            f"{accuracy.value:.3f} ({low:.3f} to {accuracy.high or 1.0:.3f}), n = {len(told)}",
+            f"{accuracy.value:.3f} ({low:.3f} to {high:.3f}), n = {accuracy.n}",
         ),
         Claim(
-            "the named source beats the most frequent one",
+            f"{what}the named source beats the most frequent one",
             low > majority,
             f"lower end {low:.3f}, baseline {majority:.3f}",
         ),
-    )
-    tables = {"confusion": _confusion(told, said), "cases": _cases(rows, said)}
-    return Finding(name, numbers, claims, tables, None, dict(settings or {}), seconds)
+    ]
 
 
 def _declined(
     rows: Sequence[SourceRow], said: Mapping[str, tuple[str, float, float]], seed: int
 ) -> dict[str, Number]:
-    nothing = [said[r.key][0] == Source.NOWHERE for r in rows if r.case == "neither"]
-    right = [
-        said[r.key][0] == Source.NOWHERE
-        for r in rows
-        if r.case in ("memory", "documents", "both") and r.right
-    ]
-    every = [
-        said[r.key][0] == Source.NOWHERE for r in rows if r.case in ("memory", "documents", "both")
-    ]
+    def nowhere(wanted: Iterable[SourceRow]) -> list[bool]:
+        return [said[r.key][0] == Source.NOWHERE for r in wanted]
+
+    answerable = [r for r in rows if r.case in ("memory", "documents", "both")]
+    kept = [r for r in rows if said[r.key][0] != Source.NOWHERE]
     named = {
-        "unanswerable, declined": nothing,
-        "answerable and answered right, declined": right,
-        "answerable, declined": every,
+        "unanswerable, declined": nowhere(r for r in rows if r.case == "neither"),
+        "answerable, declined": nowhere(answerable),
+        "answerable and answered right, declined": nowhere(r for r in answerable if r.right),
+        "answerable but answered wrong, declined": nowhere(r for r in answerable if not r.right),
+        "answered right, of all": [r.right for r in rows],
+        "answered right, of those not declined": [r.right for r in kept],
     }
     return {what: _number(_mean(v, seed)) for what, v in named.items() if v}
 
@@ -138,11 +164,11 @@ def _citations(
     if not mine:
         return {}
     return {
-        "citations: gold passage among them": _number(
-            _mean([r.gold in r.cited for r in mine], seed)
+        "citations: share of the gold passages cited": _number(
+            _mean([len(set(r.gold) & set(r.cited)) / len(r.gold) for r in mine], seed)
         ),
         "citations: share that is gold": _number(
-            _mean([(r.gold in r.cited) / max(1, len(r.cited)) for r in mine], seed)
+            _mean([len(set(r.gold) & set(r.cited)) / max(1, len(r.cited)) for r in mine], seed)
         ),
     }
 

@@ -3,12 +3,14 @@
     practice   real, its unknown facts, twins 101 and 102, two random universes, closed book
     test       real, twins 0, 1, 2 (the five cases only)
 
-Folder: ``known.json`` (which questions the model knows) and ``<part>-<method>.jsonl`` (answers).
+Both of single facts and, where ``multihop`` questions are looked through for known ones, of facts
+that are split over documents (``sources_chains``).
+
+Folder: ``known-<task>.jsonl`` (what the model knows), ``<part>-<method>.jsonl`` (answers).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -16,17 +18,21 @@ from pathlib import Path
 from typing import Any
 
 from scrubjay.core.errors import InputError
-from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.core.nouns import Question
-from scrubjay.evaluation.sources import Knowledge, SourceCase, known_questions, source_cases
+from scrubjay.evaluation.sources import SourceCase, source_cases
+from scrubjay.evaluation.sources_chains import chain_cases
+from scrubjay.evaluation.sources_known import Knowledge, known_questions
 from scrubjay.evaluation.sources_measure import PRACTICE_TWINS, TEST_TWINS, in_test
 from scrubjay.evaluation.sources_rows import SourceRow, source_rows
 from scrubjay.models.types import LanguageModel
+from scrubjay.worlds.items import Item, render
+from scrubjay.worlds.tasks import sample
 from scrubjay.worlds.world import World, load_world
 
 REAL_CASES, TWIN_CASES = ("memory", "both", "conflict"), ("documents", "neither")
 RANDOM = ("random:200", "random:300")
 """Universes of invented things, for practice; seeds 11 and 12."""
+CHAINS_READ = 2
 METHODS = ("", "likelihood", "sampling")
 
 Progress = Callable[[str, int, int], None]
@@ -39,6 +45,9 @@ class SourcesPlan:
     model: str = "smollm2-135m"
     world: str = "atlas"
     questions: int = 2400
+    """Single facts in which to look for known ones."""
+    multihop: int = 6000
+    """The same of multi-hop questions; 0: single facts only."""
     each: int = 40
     method: str = ""
     part: str = "test"
@@ -46,6 +55,16 @@ class SourcesPlan:
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """What the model knows of the subjects of one part, and what not."""
+
+    known: tuple[Question, ...]
+    unknown: tuple[Question, ...]
+    known_chains: tuple[Item, ...] = ()
+    unknown_chains: tuple[Item, ...] = ()
 
 
 async def collect(plan: SourcesPlan, folder: Path, progress: Progress) -> list[SourceRow]:
@@ -63,65 +82,80 @@ async def collect(plan: SourcesPlan, folder: Path, progress: Progress) -> list[S
     model = load_model(plan.model)
     try:
         await model.check()
-        knowledge = await _knowledge(plan, world, model, folder, progress)
-        wanted = plan.part == "test"
-        half = Knowledge(
-            tuple(q for q in knowledge.known if in_test(q) is wanted),
-            tuple(q for q in knowledge.unknown if in_test(q) is wanted),
-        )
-        if not half.known:
-            raise InputError(
-                f"{plan.model} knows no fact of {plan.world} well enough to build cases of; "
-                "ask more questions, or take another world"
-            )
-        cases = test_cases(world, half, plan.each) if wanted else practice_cases(world, half, plan)
-        # Every other one is read as ``ask`` reads: sources must be told whatever the reader.
-        cases = [replace(c, focused=i % 2 == 1) for i, c in enumerate(cases)]
+        half = await _half(plan, world, model, folder, progress)
+        make = test_cases if plan.part == "test" else practice_cases
         file = folder / f"{plan.part}-{plan.method or 'default'}.jsonl"
         what = f"{plan.part} {plan.method}".strip()
         return await source_rows(
-            cases, model, file, method=plan.method, progress=partial(progress, what)
+            make(world, half, plan.each),
+            model,
+            file,
+            method=plan.method,
+            progress=partial(progress, what),
         )
     finally:
         await model.close()
 
 
-def test_cases(world: World, half: Knowledge, each: int) -> list[SourceCase]:
-    """The five cases: ``each`` of every real one, as many of every twin one over the twins."""
+def test_cases(world: World, half: Half, each: int) -> list[SourceCase]:
+    """The five cases: ``each`` of every real one, as many of every twin one over the twins; of
+    multi-hop ones from documents alone ``CHAINS_READ`` times as many, since few are read right."""
     twins = [world.twin(seed) for seed in TEST_TWINS]
     cases = source_cases(world, twins[0], half.known, each, cases=REAL_CASES)
+    chains = chain_cases(world, twins[0], half.known_chains, each, cases=REAL_CASES)
     part = max(1, round(each / len(twins)))
     # Twins are asked about everything, not only about what happens to be known of the real world.
     asked = [*half.known, *half.unknown]
+    asked_chains = [*half.known_chains, *half.unknown_chains]
     for seed, twin in zip(TEST_TWINS, twins):
         cases += source_cases(world, twin, asked, part, cases=TWIN_CASES, seed=seed)
-    return cases
+        for case, n in (("documents", CHAINS_READ * part), ("neither", part)):
+            chains += chain_cases(world, twin, asked_chains, n, cases=(case,), seed=seed)
+    return _half_focused(cases) + chains
 
 
 test_cases.__test__ = False  # type: ignore[attr-defined]
 
 
-def practice_cases(world: World, half: Knowledge, plan: SourcesPlan) -> list[SourceCase]:
+def practice_cases(world: World, half: Half, each: int) -> list[SourceCase]:
     """The same of the other half and other twins; besides, unknown real facts, random universes,
     and closed-book answers."""
-    each = plan.each
+    some = each // 2
     cases = source_cases(world, world, half.known, each, cases=REAL_CASES, seed=1)
     cases += source_cases(
-        world, world, half.known, each // 2, unknown=half.unknown, cases=TWIN_CASES, seed=1
+        world, world, half.known, some, unknown=half.unknown, cases=TWIN_CASES, seed=1
+    )
+    chains = chain_cases(world, world, half.known_chains, each, cases=REAL_CASES, seed=1)
+    chains += chain_cases(
+        world, world, (), some, unknown=half.unknown_chains, cases=TWIN_CASES, seed=1
     )
     asked = [*half.known, *half.unknown]
+    asked_chains = [*half.known_chains, *half.unknown_chains]
     for seed in PRACTICE_TWINS:
         twin = world.twin(seed)
-        cases += source_cases(world, twin, asked, each // 2, cases=TWIN_CASES, seed=seed)
+        cases += source_cases(world, twin, asked, some, cases=TWIN_CASES, seed=seed)
+        for case, n in (("documents", CHAINS_READ * some), ("neither", some)):
+            chains += chain_cases(world, twin, asked_chains, n, cases=(case,), seed=seed)
     for seed, spec in enumerate(RANDOM, 11):
         invented = load_world(spec, seed=seed)
         recall = invented.questions("recall", 4 * each, seed)
         cases += source_cases(invented, invented, recall, each // 4, cases=TWIN_CASES, seed=seed)
-    return cases + _closed_book(cases, world, half, each)
+        if chains:
+            items = sample("multihop", invented.universe, invented.marked, 4 * each, seed)
+            chains += chain_cases(invented, invented, items, each // 4, cases=TWIN_CASES, seed=seed)
+    closed = _closed_book(cases, world, half, each)
+    closed += [replace(c, passages=()) for c in chains if c.case in ("memory", "neither")][:each]
+    return _half_focused(cases) + chains + closed
+
+
+def _half_focused(cases: Sequence[SourceCase]) -> list[SourceCase]:
+    """Every other one is read as ``ask`` reads: sources must be told whatever the reader. Chains
+    are read whole: a few sentences of them would not hold together."""
+    return [replace(c, focused=i % 2 == 1) for i, c in enumerate(cases)]
 
 
 def _closed_book(
-    cases: Sequence[SourceCase], world: World, half: Knowledge, each: int
+    cases: Sequence[SourceCase], world: World, half: Half, each: int
 ) -> list[SourceCase]:
     """Answers without passages: known facts come from memory, all others from nowhere."""
     known = source_cases(world, world, half.known, 2 * each, cases=("memory",), seed=2)
@@ -132,34 +166,37 @@ def _closed_book(
     return [replace(c, passages=()) for c in (*known, *unknown, *invented)]
 
 
-async def _knowledge(
+async def _half(
     plan: SourcesPlan, world: World, model: LanguageModel, folder: Path, progress: Progress
-) -> Knowledge:
-    """What the model knows, from the folder if it was found out before."""
-    asked = world.questions("recall", plan.questions, 0)
-    file = folder / "known.json"
-    of = {"model": model.name, "facts": world.hash, "questions": plan.questions}
-    by_id = {q.id: q for q in asked}
-    if file.exists():
-        try:
-            held = json.loads(file.read_text("utf-8"))
-            if held["of"] == of:
-                return Knowledge(
-                    tuple(by_id[i] for i in held["known"]),
-                    tuple(by_id[i] for i in held["unknown"]),
-                )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"can't be read ({error}); remove it", file=file) from error
-        raise InputError(
-            f"was made for {held['of']}, not {of}; name another folder with --runs", file=file
+) -> Half:
+    """What the model knows of the part's subjects; verdicts are kept in the folder."""
+
+    async def known(task: str, asked: Sequence[Question]) -> Knowledge:
+        found = await known_questions(
+            world,
+            asked,
+            model,
+            file=folder / f"known-{task}.jsonl",
+            progress=partial(progress, f"what the model knows: {task}"),
         )
-    knowledge = await known_questions(
-        world, asked, model, progress=partial(progress, "what the model knows")
+        mine = [[q for q in qs if in_test(q) is wanted] for qs in (found.known, found.unknown)]
+        return Knowledge(*map(tuple, mine))
+
+    wanted = plan.part == "test"
+    facts = await known("recall", world.questions("recall", plan.questions, 0))
+    if not facts.known:
+        raise InputError(
+            f"{plan.model} knows no fact of {plan.world} well enough to build cases of; "
+            "ask more questions, or take another world"
+        )
+    if not plan.multihop:
+        return Half(facts.known, facts.unknown)
+    items = sample("multihop", world.universe, world.marked, plan.multihop, 0)
+    chains = await known("multihop", [render(item, world.names) for item in items])
+    by_id = {item.id: item for item in items}
+    return Half(
+        facts.known,
+        facts.unknown,
+        tuple(by_id[q.id] for q in chains.known),
+        tuple(by_id[q.id] for q in chains.unknown),
     )
-    ids: dict[str, Any] = {"known": _ids(knowledge.known), "unknown": _ids(knowledge.unknown)}
-    write_atomic(file, dump_json({"of": of, **ids}) + "\n")
-    return knowledge
-
-
-def _ids(questions: Sequence[Question]) -> list[str]:
-    return [q.id for q in questions]

@@ -17,10 +17,12 @@ from typing import Any
 
 from scrubjay.agents.provenance import cited, measure_signals
 from scrubjay.agents.provenance_classifier import kind
+from scrubjay.agents.provenance_signals import NAMES
 from scrubjay.agents.writing import write_answer
 from scrubjay.core.errors import RunMismatch
 from scrubjay.core.files import JsonLines, dump_json
-from scrubjay.evaluation.sources import SourceCase, is_right
+from scrubjay.evaluation.sources import SourceCase
+from scrubjay.evaluation.sources_known import is_right
 from scrubjay.models.types import LanguageModel
 
 CHUNK = 32
@@ -48,8 +50,10 @@ class SourceRow:
     signals: tuple[float, ...]
     cited: tuple[str, ...]
     """What would be cited if the answer came from documents."""
-    gold: str
+    gold: tuple[str, ...]
     recalled: str
+    task: str = "recall"
+    """'recall' (single facts) or 'multihop'."""
 
 
 async def source_rows(
@@ -63,15 +67,18 @@ async def source_rows(
     """The rows of all cases, in their order; those in ``file`` are taken from there.
 
     Raises:
-        RunMismatch: the file holds rows of another model or method.
+        RunMismatch: the file holds rows of another model, method or set of signals.
         InputError: the file is damaged.
         ModelError: the model can't be asked any more; finished chunks are in the file.
     """
     lines = JsonLines(file)
-    head = {"model": model.name, "method": method}
+    head = {"model": model.name, "method": method, "signals": list(NAMES)}
     held = lines.read()
     if held and held[0] != head:
-        raise RunMismatch(f"{file} holds answers made with {held[0]}, not {head}; name another")
+        raise RunMismatch(
+            f"{file} holds answers of another model, method or version than {model.name}, "
+            f"'{method or 'any'}' and this one; name another folder, or remove it"
+        )
     if not held:
         lines.append([head])
     done = {row["key"]: _row(row) for row in held[1:]}
@@ -107,6 +114,7 @@ async def _answered(case: SourceCase, model: LanguageModel, method: str) -> Sour
         cited(signals) if signals else (),
         case.gold,
         signals.recalled if signals else "",
+        case.question.task,
     )
 
 
