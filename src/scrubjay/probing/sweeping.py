@@ -1,0 +1,331 @@
+"""Patch many sites one at a time, fast: which activations carry the difference between two prompts?
+
+    for every site s and example (base, source):
+        patched[s] = metric(base run with s's activation taken from the source run)
+
+    swept = sweep(model, base_ids, source_ids, sites, logit_difference(right, wrong))
+    swept.share                            # 0: nothing changed, 1: as in the source run
+
+The same numbers as one run after another with a hook at one site, to rounding, but sites of one
+layer run together as rows of a batch; a batch begins at that layer (see ``tail``), computes only
+the positions from the patched one on, and logits only where the metric reads them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from scrubjay.probing.anatomy import Anatomy
+from scrubjay.probing.errors import OverBudget, ProbeError, byte_count
+from scrubjay.probing.inputs import InputsLike, as_inputs
+from scrubjay.probing.recording import record
+from scrubjay.probing.sites import Site, SiteLike
+from scrubjay.probing.tail import Base
+from scrubjay.probing.taps import Pass, Tap, written
+
+Metric = Callable[[Tensor, Tensor], Tensor]
+"""Logits (rows, vocabulary) and the example each row is (rows,) → one number a row."""
+
+ROW_TOKENS = 512
+"""Tokens of a batch, about: enough to keep the processor busy, few enough to stay in its cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """The metric in every run of a sweep."""
+
+    sites: tuple[Site, ...]
+    patched: NDArray[np.float64]
+    """(sites, examples)."""
+    base: NDArray[np.float64]
+    """(examples,) without a patch."""
+    source: NDArray[np.float64]
+
+    @property
+    def effect(self) -> NDArray[np.float64]:
+        """What each patch changed, mean over examples: (sites,)."""
+        return np.asarray((self.patched - self.base).mean(1))
+
+    @property
+    def share(self) -> NDArray[np.float64]:
+        """The change as a share of the difference between the two runs: (sites,).
+
+        Raises:
+            ProbeError: the two runs don't differ.
+        """
+        whole = float((self.source - self.base).mean())
+        if whole == 0:
+            raise ProbeError("the metric is the same in both runs, so there is nothing to share")
+        return self.effect / whole
+
+    def grid(self, values: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """``values`` (default: ``effect``) as (layers, heads, positions); NaN where no site is."""
+        values = self.effect if values is None else values
+        axes = [
+            sorted({getattr(s, name) or 0 for s in self.sites})
+            for name in ("layer", "head", "position")
+        ]
+        grid = np.full([len(axis) for axis in axes], np.nan)
+        for site, value in zip(self.sites, values, strict=True):
+            place = (site.layer or 0, site.head or 0, site.position or 0)
+            grid[tuple(axis.index(x) for axis, x in zip(axes, place, strict=True))] = value
+        return grid
+
+
+def logit_difference(right: Sequence[int] | Tensor, wrong: Sequence[int] | Tensor) -> Metric:
+    """Logit of each example's ``right`` token minus that of its ``wrong`` one."""
+    a, b = torch.as_tensor(right), torch.as_tensor(wrong)
+    return lambda x, n: x.gather(1, a.to(n)[n, None])[:, 0] - x.gather(1, b.to(n)[n, None])[:, 0]
+
+
+def log_probability(tokens: Sequence[int] | Tensor) -> Metric:
+    """Log-probability (natural) of each example's token."""
+    a = torch.as_tensor(tokens)
+    return lambda x, n: x.float().log_softmax(-1).gather(1, a.to(n)[n, None])[:, 0]
+
+
+def sweep(
+    model: Any,
+    base: InputsLike,
+    source: InputsLike,
+    sites: Sequence[SiteLike],
+    metric: Metric,
+    *,
+    read: int | Tensor = -1,
+    positions: Tensor | None = None,
+    budget: int | str = "1GB",
+    progress: Callable[[int, int], None] | None = None,
+) -> Swept:
+    """Patch each site alone, in each example.
+
+    Args:
+        model: see ``Anatomy.of``.
+        base: prompts (examples, tokens), which are patched.
+        source: prompts of the same shape, from which activations are taken.
+        sites: where; a site without a position is patched at all of them at once.
+        metric: see ``Metric``.
+        read: the position whose logits the metric gets, (examples,) if each has its own.
+        positions: (examples,) each example's own position, for the sites without one.
+        budget: most bytes of activations in memory; examples are taken in parts that fit.
+        progress: called with runs done and runs in all.
+
+    Raises:
+        ProbeError: there is no such site, the prompts don't align, a position lies outside them,
+            or the metric returns no finite number for each row.
+        OverBudget: not even one example fits.
+    """
+    anatomy = Anatomy.of(model)
+    places = anatomy.check(*sites)
+    into, out = as_inputs(anatomy, base), as_inputs(anatomy, source)
+    count, length = into["input_ids"].shape
+    if out["input_ids"].shape != (count, length):
+        raise ProbeError(
+            f"base prompts are {count} × {length} tokens, source prompts "
+            f"{' × '.join(map(str, out['input_ids'].shape))}: they can't be aligned"
+        )
+    if any(site.component in ("attn", "logits") for site in places):
+        raise ProbeError("attention weights and logits can't be swept; sweep z, q, k or v")
+    where = [_columns(site, positions, count, length) for site in places]
+    at = each_position(read, count, length, "read")
+    work = _Work(anatomy, places, where, at, metric, progress, len(places) * count)
+    parts = [
+        work.examples(rows_of(into, part), rows_of(out, part), part)
+        for part in example_parts(anatomy, places, count, length, byte_count(budget))
+    ]
+    patched, first, second = (np.concatenate([p[i] for p in parts], -1) for i in range(3))
+    return Swept(places, patched, first, second)
+
+
+def rows_of(inputs: dict[str, Tensor], part: Tensor) -> dict[str, Tensor]:
+    """Some of the rows of ``as_inputs``."""
+    return {name: value[part.to(value.device)] for name, value in inputs.items()}
+
+
+class _Work:
+    """A sweep under way."""
+
+    def __init__(
+        self,
+        anatomy: Anatomy,
+        sites: tuple[Site, ...],
+        where: list[Tensor | None],
+        read: Tensor,
+        metric: Metric,
+        progress: Callable[[int, int], None] | None,
+        total: int,
+    ) -> None:
+        self.anatomy, self.sites, self.where, self.read = anatomy, sites, where, read
+        self.metric, self.progress, self.total, self.done = metric, progress, total, 0
+
+    def examples(
+        self, into: dict[str, Tensor], out: dict[str, Tensor], part: Tensor
+    ) -> tuple[NDArray[np.float64], ...]:
+        """The sweep over some of the examples: patched, base, source."""
+        read = self.read[part]
+        wanted = tuple(dict.fromkeys(Site(s.component, s.layer) for s in self.sites))
+        source = Base(self.anatomy, out)
+        with torch.no_grad(), record(self.anatomy, *wanted, budget="1TB") as seen:
+            self.anatomy.body(**out, use_cache=False)
+        after = measured(self.metric, source.logits(read), part)
+        del source
+        base = Base(self.anatomy, into)
+        before = measured(self.metric, base.logits(read), part)
+        patched = torch.zeros(len(self.sites), len(part), dtype=torch.float64)
+        for place in wanted:
+            values = seen[place].to(base.device)
+            for numbers, rows in self._batches(place, part, base.length, read):
+                patched[numbers, rows] = self._run(base, place, values, numbers, rows, part, read)
+                self._tell(len(rows))
+        return patched.numpy(), before.numpy(), after.numpy()
+
+    def _start(self, number: int, part: Tensor) -> Tensor:
+        """Of each example, the first column that a site changes."""
+        where = self.where[number]
+        return torch.zeros(len(part), dtype=torch.long) if where is None else where[part]
+
+    def _batches(
+        self, place: Site, part: Tensor, length: int, read: Tensor
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """(site number, example of the part) of each row, in batches of about ``ROW_TOKENS``,
+        rows that begin late together. Patches behind the reading position change nothing."""
+        mine = [
+            number
+            for number, site in enumerate(self.sites)
+            if (site.component, site.layer) == (place.component, place.layer)
+        ]
+        starts = torch.stack([self._start(number, part) for number in mine])
+        order = starts.flatten().argsort(descending=True, stable=True)
+        stop = int(read.max()) + 1
+        first = 0
+        while first < len(order):
+            last = first + 1
+            while last < len(order):
+                begin = int(starts.flatten()[order[last]])
+                if (last + 1 - first) * max(1, stop - begin) > ROW_TOKENS:
+                    break
+                last += 1
+            chosen = order[first:last]
+            yield torch.tensor(mine)[chosen // len(part)], chosen % len(part)
+            first = last
+
+    def _run(
+        self,
+        base: Base,
+        place: Site,
+        values: Tensor,
+        numbers: Tensor,
+        rows: Tensor,
+        part: Tensor,
+        read: Tensor,
+    ) -> Tensor:
+        """The metric of each row."""
+        assert place.layer is not None
+        own = torch.stack([self._start(int(n), part)[r] for n, r in zip(numbers, rows)])
+        start = min(int(own.min()), int(read[rows].max()))
+        heads = [self.sites[n].head for n in numbers]
+        whole = torch.tensor([self.where[n] is None for n in numbers])
+        tap = _putting(values, rows, own, heads, whole, start)
+        logits = base.rerun(
+            rows,
+            layer=place.layer,
+            start=start,
+            read=read[rows],
+            taps=[(place.component, place.layer, tap)],
+        )
+        return measured(self.metric, logits, part[rows])
+
+    def _tell(self, runs: int) -> None:
+        self.done += runs
+        if self.progress is not None:
+            self.progress(self.done, self.total)
+
+
+def _putting(
+    values: Tensor, rows: Tensor, own: Tensor, heads: list[int | None], whole: Tensor, start: int
+) -> Tap:
+    """Writes into each row its example's source value, at its own position and head."""
+
+    def put(x: Tensor, now: Pass) -> Tensor:
+        x = written(x)
+        columns = torch.arange(start, start + now.length)
+        hit = (columns == own[:, None]) | whole[:, None]
+        n, c = hit.nonzero(as_tuple=True)
+        new = values[rows[n], c + start].to(x.dtype)
+        if any(head is not None for head in heads):
+            every = torch.tensor([-1 if head is None else head for head in heads])[n]
+            one = every >= 0
+            x[n[one], c[one], every[one]] = new[one, every[one]]
+            n, c, new = n[~one], c[~one], new[~one]
+        x[n, c] = new
+        return x
+
+    return put
+
+
+def measured(metric: Metric, logits: Tensor, examples: Tensor) -> Tensor:
+    """The metric as float64 on the CPU.
+
+    Raises:
+        ProbeError: it isn't one finite number a row.
+    """
+    found = torch.as_tensor(metric(logits, examples.to(logits.device))).detach().double().cpu()
+    if found.shape != examples.shape or not bool(found.isfinite().all()):
+        raise ProbeError(
+            f"the metric must return one finite number for each of {len(examples)} rows, not "
+            f"{tuple(found.shape)} with {int((~found.isfinite()).sum())} that aren't finite"
+        )
+    return found
+
+
+def each_position(position: int | Tensor, count: int, length: int, name: str) -> Tensor:
+    """(examples,) positions counted from 0.
+
+    Raises:
+        ProbeError: one lies outside the prompts, or they are of another number.
+    """
+    each = torch.as_tensor(position).long().cpu()
+    each = each.expand(count) if each.dim() == 0 else each
+    if each.shape != (count,):
+        raise ProbeError(f"{name}: one position for each of {count} examples is due")
+    if int(each.min()) < -length or int(each.max()) >= length:
+        raise ProbeError(f"{name}: prompts of {length} tokens have no position {position}")
+    return torch.where(each < 0, each + length, each)
+
+
+def _columns(site: Site, positions: Tensor | None, count: int, length: int) -> Tensor | None:
+    if site.position is not None:
+        return each_position(site.position, count, length, str(site))
+    return None if positions is None else each_position(positions, count, length, "positions")
+
+
+def example_parts(
+    anatomy: Anatomy, sites: Sequence[Site], count: int, length: int, budget: int
+) -> list[Tensor]:
+    """Examples in parts whose kept activations, of both runs, fit into half of the budget; the
+    other half is for the runs themselves.
+
+    Raises:
+        OverBudget: one example is too much.
+    """
+    size = torch.empty(0, dtype=anatomy.dtype).element_size()
+    kept = anatomy.n_layers * (anatomy.d_model + 2 * anatomy.n_kv_heads * anatomy.d_head)
+    wanted = {(s.component, s.layer) for s in sites}
+    width = max(anatomy.d_model, anatomy.n_heads * anatomy.d_head)
+    for site in sites:
+        if site.component == "neurons":
+            width = max(width, anatomy.neurons(site.layer or 0))
+    one = length * size * (kept + 2 * len(wanted) * width)
+    fit = budget // 2 // one
+    if fit < 1:
+        raise OverBudget(
+            f"one example of {length} tokens needs {2 * one:,} bytes, the budget is {budget:,}; "
+            "sweep fewer layers at once or raise it"
+        )
+    return [torch.arange(i, min(i + fit, count)) for i in range(0, count, fit)]
