@@ -77,37 +77,45 @@ class Chain:
 @dataclass(frozen=True, slots=True)
 class _Line:
     said: Said
-    stems: Counter[str]
+    stems: frozenset[str]
+    """Of the words that were asked, those it says."""
     names: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    lines: tuple[int, ...]
+    worth: float
+    """Weight of the question's words it explains."""
+    said: Counter[str]
+    met: frozenset[str]
+    """The names in it."""
 
 
 def chain(question: str, answer: str, passages: Sequence[Passage]) -> Chain:
     """The chain to the answer that explains most of the question."""
     asked = counted(question)
-    lines = _lines(question, answer, passages)
+    lines = _lines(asked, answer, passages)
     starts = [i for i, line in enumerate(lines) if holds(line.said.text, answer)]
     if not asked or not starts:
         return Chain()
     weight = _weights(asked, lines)
     whole = sum(weight[w] * n for w, n in asked.items())
     best = _follow(starts, lines, asked, weight)
-    said = _explained(best, lines, asked, weight)
-    loose = _loose(lines, asked, weight, len(best))
-    called = names(question) or set(asked)
-    there = {s for i in best for s in lines[i].stems}
+    loose = _loose(lines, asked, weight, len(best.lines))
+    called = (names(question) & set(asked)) or set(asked)
     return Chain(
-        said / whole,
-        len(called & there) / len(called),
-        max(0.0, round(loose - said, 9)) / whole,
-        tuple(lines[i].said for i in best),
+        best.worth / whole,
+        len(called & set(best.said)) / len(called),
+        max(0.0, round(loose - best.worth, 9)) / whole,
+        tuple(lines[i].said for i in best.lines),
     )
 
 
-def _lines(question: str, answer: str, passages: Sequence[Passage]) -> list[_Line]:
+def _lines(asked: Counter[str], answer: str, passages: Sequence[Passage]) -> list[_Line]:
     found = [(p, s) for p in passages for s in list(sentences(p.text)) or [p.text]]
     if len(found) > MOST_LINES:
-        asked = set(counted(question))
-        key = [(holds(s, answer), len(asked & set(counted(s)))) for _, s in found]
+        key = [(holds(s, answer), len(set(asked) & set(counted(s)))) for _, s in found]
         kept = sorted(sorted(range(len(found)), key=lambda i: key[i], reverse=True)[:MOST_LINES])
         found = [found[i] for i in kept]
     runs = [_runs(s) for _, s in found]
@@ -117,55 +125,58 @@ def _lines(question: str, answer: str, passages: Sequence[Passage]) -> list[_Lin
     for (p, s), (inside, first) in zip(found, runs):
         text = s if not p.title or holds(s, p.title) else f"{p.title}: {s}"
         names = {*inside, *({first} & sure), *(n for t, n in titles.items() if holds(text, t))}
-        out.append(_Line(Said(p.id, text), counted(text), frozenset(names - {""})))
+        stems = frozenset(asked.keys() & counted(text).keys())
+        out.append(_Line(Said(p.id, text), stems, frozenset(names - {""})))
     return out
 
 
 def _follow(
     starts: Sequence[int], lines: Sequence[_Line], asked: Counter[str], weight: dict[str, float]
-) -> list[int]:
+) -> _Path:
     """The best chain by beam search; among equals the shorter one, then the earlier one."""
-
-    def score(path: Sequence[int]) -> float:
-        return _explained(path, lines, asked, weight)
-
-    beam: list[tuple[int, ...]] = [(i,) for i in starts]
-    beam = sorted(beam, key=score, reverse=True)[:BEAM]
+    none = _Path((), 0.0, Counter(), frozenset())
+    beam = [_join(none, i, lines, asked, weight) for i in starts]
+    beam = sorted(beam, key=_worth, reverse=True)[:BEAM]
     best = beam[0]
     for _ in range(LONGEST - 1):
-        longer: dict[frozenset[int], tuple[int, ...]] = {}
+        longer: dict[frozenset[int], _Path] = {}
         for path in beam:
-            met = frozenset[str]().union(*(lines[i].names for i in path))
-            least = score(path) + LEAST
             for i, line in enumerate(lines):
-                if i not in path and line.names & met and score((*path, i)) > least:
-                    longer.setdefault(frozenset((*path, i)), (*path, i))
-        beam = sorted(longer.values(), key=score, reverse=True)[:BEAM]
+                if i not in path.lines and line.names & path.met:
+                    new = _join(path, i, lines, asked, weight)
+                    if new.worth > path.worth + LEAST:
+                        longer.setdefault(frozenset(new.lines), new)
+        beam = sorted(longer.values(), key=_worth, reverse=True)[:BEAM]
         if not beam:
             break
-        best = max(best, beam[0], key=score)
-    return list(best)
+        best = max(best, beam[0], key=_worth)
+    return best
 
 
-def _explained(
-    path: Sequence[int], lines: Sequence[_Line], asked: Counter[str], weight: dict[str, float]
-) -> float:
-    """Weight of the question's words that the sentences say, each sentence a word once."""
-    said = Counter(w for i in path for w in lines[i].stems if w in asked)
-    return sum(weight[w] * min(n, asked[w]) for w, n in said.items())
+def _join(
+    path: _Path, i: int, lines: Sequence[_Line], asked: Counter[str], weight: dict[str, float]
+) -> _Path:
+    """The path with one sentence more; a word counts as often as it was asked, once a sentence."""
+    new = [w for w in lines[i].stems if path.said[w] < asked[w]]
+    worth = path.worth + sum(weight[w] for w in new)
+    return _Path((*path.lines, i), worth, path.said + Counter(new), path.met | lines[i].names)
 
 
 def _loose(lines: Sequence[_Line], asked: Counter[str], weight: dict[str, float], n: int) -> float:
     """What ``n`` sentences explain, taken greedily, connected or not."""
-    path: list[int] = []
+    path = _Path((), 0.0, Counter(), frozenset())
     for _ in range(min(n, len(lines))):
-        rest = [i for i in range(len(lines)) if i not in path]
-        path.append(max(rest, key=lambda i: _explained([*path, i], lines, asked, weight)))
-    return _explained(path, lines, asked, weight)
+        rest = (i for i in range(len(lines)) if i not in path.lines)
+        path = max((_join(path, i, lines, asked, weight) for i in rest), key=_worth)
+    return path.worth
+
+
+def _worth(path: _Path) -> float:
+    return round(path.worth, 9)
 
 
 def _weights(asked: Counter[str], lines: Sequence[_Line]) -> dict[str, float]:
-    count = Counter(w for line in lines for w in line.stems if w in asked)
+    count = Counter(w for line in lines for w in line.stems)
     return {w: math.log(1 + len(lines) / (1 + count[w])) for w in asked}
 
 

@@ -33,7 +33,7 @@ def measure(
     model: Model = "smollm2-135m",
     world: WorldSpec = "atlas",
     questions: Questions = 2400,
-    multihop: Multihop = 6000,
+    multihop: Multihop = 4000,
     each: Each = 40,
     method: Method = "",
     weights: Annotated[
@@ -97,7 +97,7 @@ def train(
     model: Model = "smollm2-135m",
     world: WorldSpec = "atlas",
     questions: Questions = 2400,
-    multihop: Multihop = 6000,
+    multihop: Multihop = 4000,
     each: Each = 40,
     methods: Annotated[
         str, typer.Option(help="Ways to measure that weights are learned for.")

@@ -32,7 +32,9 @@ from scrubjay.worlds.world import World, load_world
 REAL_CASES, TWIN_CASES = ("memory", "both", "conflict"), ("documents", "neither")
 RANDOM = ("random:200", "random:300")
 """Universes of invented things, for practice; seeds 11 and 12."""
-CHAINS_READ = 2
+CHAINS, CHAINS_READ = 0.6, 2
+"""Multi-hop answers for every single fact (they cost twice as much); and for every one of these, as
+many from documents alone, since few of them are read right."""
 METHODS = ("", "likelihood", "sampling")
 
 Progress = Callable[[str, int, int], None]
@@ -46,7 +48,7 @@ class SourcesPlan:
     world: str = "atlas"
     questions: int = 2400
     """Single facts in which to look for known ones."""
-    multihop: int = 6000
+    multihop: int = 4000
     """The same of multi-hop questions; 0: single facts only."""
     each: int = 40
     method: str = ""
@@ -98,18 +100,18 @@ async def collect(plan: SourcesPlan, folder: Path, progress: Progress) -> list[S
 
 
 def test_cases(world: World, half: Half, each: int) -> list[SourceCase]:
-    """The five cases: ``each`` of every real one, as many of every twin one over the twins; of
-    multi-hop ones from documents alone ``CHAINS_READ`` times as many, since few are read right."""
+    """The five cases: ``each`` of every real one, as many of every twin one over the twins."""
     twins = [world.twin(seed) for seed in TEST_TWINS]
     cases = source_cases(world, twins[0], half.known, each, cases=REAL_CASES)
-    chains = chain_cases(world, twins[0], half.known_chains, each, cases=REAL_CASES)
-    part = max(1, round(each / len(twins)))
+    deep = round(CHAINS * each)
+    chains = chain_cases(world, twins[0], half.known_chains, deep, cases=REAL_CASES)
+    part, deep = (max(1, round(n / len(twins))) for n in (each, deep))
     # Twins are asked about everything, not only about what happens to be known of the real world.
     asked = [*half.known, *half.unknown]
     asked_chains = [*half.known_chains, *half.unknown_chains]
     for seed, twin in zip(TEST_TWINS, twins):
         cases += source_cases(world, twin, asked, part, cases=TWIN_CASES, seed=seed)
-        for case, n in (("documents", CHAINS_READ * part), ("neither", part)):
+        for case, n in (("documents", CHAINS_READ * deep), ("neither", deep)):
             chains += chain_cases(world, twin, asked_chains, n, cases=(case,), seed=seed)
     return _half_focused(cases) + chains
 
@@ -120,21 +122,21 @@ test_cases.__test__ = False  # type: ignore[attr-defined]
 def practice_cases(world: World, half: Half, each: int) -> list[SourceCase]:
     """The same of the other half and other twins; besides, unknown real facts, random universes,
     and closed-book answers."""
-    some = each // 2
+    some, deep = each // 2, round(CHAINS * each)
     cases = source_cases(world, world, half.known, each, cases=REAL_CASES, seed=1)
     cases += source_cases(
         world, world, half.known, some, unknown=half.unknown, cases=TWIN_CASES, seed=1
     )
-    chains = chain_cases(world, world, half.known_chains, each, cases=REAL_CASES, seed=1)
+    chains = chain_cases(world, world, half.known_chains, deep, cases=REAL_CASES, seed=1)
     chains += chain_cases(
-        world, world, (), some, unknown=half.unknown_chains, cases=TWIN_CASES, seed=1
+        world, world, (), deep // 2, unknown=half.unknown_chains, cases=TWIN_CASES, seed=1
     )
     asked = [*half.known, *half.unknown]
     asked_chains = [*half.known_chains, *half.unknown_chains]
     for seed in PRACTICE_TWINS:
         twin = world.twin(seed)
         cases += source_cases(world, twin, asked, some, cases=TWIN_CASES, seed=seed)
-        for case, n in (("documents", CHAINS_READ * some), ("neither", some)):
+        for case, n in (("documents", CHAINS_READ * deep // 2), ("neither", deep // 2)):
             chains += chain_cases(world, twin, asked_chains, n, cases=(case,), seed=seed)
     for seed, spec in enumerate(RANDOM, 11):
         invented = load_world(spec, seed=seed)
@@ -144,7 +146,7 @@ def practice_cases(world: World, half: Half, each: int) -> list[SourceCase]:
             items = sample("multihop", invented.universe, invented.marked, 4 * each, seed)
             chains += chain_cases(invented, invented, items, each // 4, cases=TWIN_CASES, seed=seed)
     closed = _closed_book(cases, world, half, each)
-    closed += [replace(c, passages=()) for c in chains if c.case in ("memory", "neither")][:each]
+    closed += [replace(c, passages=()) for c in chains if c.case in ("memory", "neither")][:deep]
     return _half_focused(cases) + chains + closed
 
 
