@@ -20,7 +20,7 @@ from scrubjay.core.errors import ScrubjayError
 from scrubjay.evaluation.sources_rows import SourceRow
 
 STRENGTH = 0.3
-"""Inverse of the L2 penalty; of 0.03 to 10, the best by cross-validation over practice questions."""
+"""Inverse of the L2 penalty: of 0.03 to 10 the best, cross-validated over practice questions."""
 LEAST = 8
 """Rows of a class below which it can't be learned."""
 
