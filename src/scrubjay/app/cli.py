@@ -14,6 +14,8 @@ import typer
 from scrubjay import __version__
 from scrubjay.app import (
     ask,
+    auction,
+    bandit,
     chat,
     compare,
     gap,
@@ -50,7 +52,9 @@ app.add_typer(study.app, name="study")
 app.add_typer(tree.app, name="tree")
 app.add_typer(graph.app, name="graph")
 app.add_typer(train.app, name="train")
+app.add_typer(auction.app, name="auction")
 app.add_typer(sources.app, name="sources")
+app.add_typer(bandit.app, name="bandit")
 
 
 def _version(asked: bool) -> None:
