@@ -9,6 +9,7 @@ from scrubjay.core.lazy import lazy
 if TYPE_CHECKING:
     from scrubjay.agents.adapt_retrieve_revise import AdaptRetrieveRevise, DraftOnly
     from scrubjay.agents.baselines import MostFrequentAnswer, Oracle, RandomOfType
+    from scrubjay.agents.budgeted_search import BudgetedSearch, PaidSource
     from scrubjay.agents.cascade import Cascade
     from scrubjay.agents.closed_book import ClosedBook
     from scrubjay.agents.critics import Critic, LogProbCritic, OracleCritic, SelfCritic
@@ -47,6 +48,7 @@ __getattr__ = lazy(
         "DraftOnly": "adapt_retrieve_revise",
         "Agent": "types",
         "Budget": "session",
+        "BudgetedSearch": "budgeted_search",
         "Cascade": "cascade",
         "ClosedBook": "closed_book",
         "Critic": "critics",
@@ -69,6 +71,7 @@ __getattr__ = lazy(
         "OneStepRAG": "one_step_rag",
         "Oracle": "baselines",
         "OracleCritic": "critics",
+        "PaidSource": "budgeted_search",
         "PromptedReasoner": "reasoner",
         "RandomDescent": "tree_baselines",
         "RandomGraphWalk": "graph_baselines",
@@ -93,6 +96,7 @@ __all__ = [
     "AdaptRetrieveRevise",
     "Agent",
     "Budget",
+    "BudgetedSearch",
     "Cascade",
     "ClosedBook",
     "Critic",
@@ -116,6 +120,7 @@ __all__ = [
     "OneStepRAG",
     "Oracle",
     "OracleCritic",
+    "PaidSource",
     "PromptedReasoner",
     "RandomDescent",
     "RandomGraphWalk",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -66,7 +66,7 @@ def race(
     _check_figure(figure)
     try:
         means = _numbers(arms)
-        environment = IIDArms(means, rewards, spread)
+        environment = IIDArms(means, cast(Any, rewards), spread)
         with bars() as progress:
             curves = run(environment, raced, horizon, runs, seed, progress=progress)
     except ValueError as error:

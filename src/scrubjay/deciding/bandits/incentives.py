@@ -54,15 +54,15 @@ class PriorArms:
         self._lanes = lanes
         self._lost: Floats = np.zeros(len(lanes))
         a, b = np.asarray(self.priors, dtype=np.float64).T
-        drawn = lanes.named("means").uniform(self.arms)
-        self.means: Floats = np.asarray(betaincinv(a, b, drawn), dtype=np.float64)
+        drawn: Any = lanes.named("means").uniform(self.arms)
+        self.means: Any = betaincinv(a, b, drawn)
 
     def context(self) -> None:
         return None
 
     def play(self, arms: Ints) -> tuple[Floats, None]:
         means = self.means[self._lanes.rows, arms]
-        self._lost += self.means.max(axis=1) - means
+        self._lost = self._lost + (self.means.max(axis=1) - means)
         return (self._lanes.uniform() < means).astype(np.float64), None
 
     def regret(self) -> Floats:
@@ -76,7 +76,7 @@ class _Posterior:
         a, b = np.asarray(priors, dtype=np.float64).T
         self._a = np.broadcast_to(a, (len(lanes), len(a))).copy()
         self._total = np.broadcast_to(a + b, self._a.shape).copy()
-        self._order: Floats = np.arange(len(a)) * -1e-12
+        self._order: Floats = np.asarray(np.arange(len(a)) * -1e-12)
 
     def add(self, rows: Ints, arms: Ints, reward: Floats) -> None:
         self._a[rows, arms] += reward

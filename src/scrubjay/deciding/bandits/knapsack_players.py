@@ -115,6 +115,8 @@ class UcbBwK(_Player):
     """
 
     refresh: float = 0.05
+    consumption: Any = None
+    """What each arm consumes, (arms, resources), where it is known and need not be learned."""
     name: str = field(default="ucb-bwk", init=False)
 
     def __post_init__(self) -> None:
@@ -133,6 +135,8 @@ class UcbBwK(_Player):
         if self._round < arms:
             return ledger.checked(np.full(len(ledger.rows), self._round))
         upper, _, lower, _ = ledger.bounds()
+        if self.consumption is not None:
+            lower = np.broadcast_to(np.reshape(self.consumption, lower.shape[1:]), lower.shape)
         if len(self._budgets) == 1:
             self._plan = mixtures(upper, lower[:, :, 0], float(self._rates[0]))
         else:
@@ -177,7 +181,7 @@ class EliminationBwK(_Player):
             return ledger.checked(np.full(len(ledger.rows), self._round))
         drawn = self._lanes.uniform(2)
         wanted = (drawn[:, 0] * arms).astype(np.int64)
-        for row in np.flatnonzero((ledger.pulls >= self._due).any(axis=1)):
+        for row in np.flatnonzero((ledger.pulls >= self._due).any(axis=1)).tolist():
             self._made[row] = False
             self._due[row] = np.maximum(
                 ledger.pulls[row] * (1 + self.refresh), ledger.pulls[row] + 1

@@ -71,7 +71,7 @@ class Lanes:
         state = self._keys[rows]
         for counter in counters:
             state = _mix(state + np.asarray(counter).astype(np.uint64) * _STEP)
-        return (state >> np.uint64(11)) * 2.0**-53
+        return np.asarray((state >> np.uint64(11)) * 2.0**-53)
 
     def pick(self, probabilities: Floats) -> Ints:
         """An index per run, drawn with the run's own probabilities (runs, n)."""

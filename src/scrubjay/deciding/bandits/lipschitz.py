@@ -46,12 +46,12 @@ class LipschitzArms:
     dimensions: int = 1
     best: float | None = None
     show: Feedback = field(default="bandit", init=False)
-    arms: ClassVar[int] = 1
     gives: ClassVar[frozenset[Feedback]] = frozenset({"bandit"})
 
     def __post_init__(self) -> None:
         if self.dimensions < 1:
             raise ValueError(f"a space needs at least one dimension, not {self.dimensions}")
+        self.arms = 1
         side = max(2, round(100_000 ** (1 / self.dimensions)))
         means = np.asarray(self.f(grid(side, self.dimensions)))
         if not ((means >= 0) & (means <= 1)).all():

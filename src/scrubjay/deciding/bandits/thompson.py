@@ -148,7 +148,9 @@ class Gammas:
             bound = 0.5 * square + d - d * v + d * np.log(np.where(good, v, 1.0))
             good &= np.log(np.maximum(u, 1e-300)) < bound
             out.flat[places[good]] = (d * v)[good]
-            places, rows, cells, d, c = (a[~good] for a in (places, rows, cells, d, c))
+            again = ~good
+            places, rows, cells = places[again], rows[again], cells[again]
+            d, c = d[again], c[again]
             attempt += 1
             x = ndtri(
                 np.clip(self._lanes.hashed(rows, self._round, cells, 2 * attempt), 1e-16, None)

@@ -83,7 +83,7 @@ class Environment(Protocol):
 
     arms: int
     """How many there are; a continuum counts as one (``dimensions`` says how wide it is)."""
-    gives: frozenset[Feedback]
+    gives: ClassVar[frozenset[Feedback]]
     show: Feedback
     """What it shows after a round; set by ``race`` to what the algorithm learns from."""
 
