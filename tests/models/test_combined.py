@@ -114,7 +114,7 @@ def test_equal_sizes_give_the_tuned_model_itself() -> None:
     async def ask() -> None:
         for heat in (0.0, 1.0):
             told = [
-                dict(max_tokens=9, temperature=heat, top_p=0.9, seed=i, want={"entropy"})
+                {"max_tokens": 9, "temperature": heat, "top_p": 0.9, "seed": i, "want": {"entropy"}}
                 for i in range(len(PROMPTS))
             ]
             ours = await asyncio.gather(*(emulated.generate(p, **k) for p, k in zip(PROMPTS, told)))
@@ -245,7 +245,7 @@ def test_positions_that_are_learned_survive_the_filler() -> None:
     model = CombinedModel(a, [(b, a, 0.5)])
 
     async def ask() -> None:
-        kwargs = dict(max_tokens=6, temperature=1.0, seed=4)
+        kwargs = {"max_tokens": 6, "temperature": 1.0, "seed": 4}
         together = await asyncio.gather(*(model.generate(p, **kwargs) for p in PROMPTS))
         for prompt, answer in zip(PROMPTS, together):
             alone = await model.generate(prompt, **kwargs)
