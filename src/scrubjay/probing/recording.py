@@ -147,7 +147,7 @@ def record(
         for s, p in places.items()
     ]
     try:
-        with tapped(anatomy, taps) as now:
+        with tapped(anatomy, [*_guards(places), *taps]) as now:
             yield seen
         check_reached(iter(places.items()), now)
     finally:
@@ -204,6 +204,19 @@ def finite(x: Tensor, where: str) -> None:
         place = bad.nonzero()[0].tolist()
         value = float(x.detach()[tuple(place)])
         raise ProbeError(f"{where} is {value} at {place} (row first); it should be finite")
+
+
+def _guards(places: Mapping[Site, Positions]) -> Iterator[tuple[str, int, Any]]:
+    """Taps that say where in the stream the first number that isn't finite comes from, though
+    only later places are recorded."""
+
+    def guard(site: Site) -> Any:
+        return lambda x, _: finite(x, str(site))
+
+    last = max(-1 if site.layer is None else site.layer for site in places)
+    for layer in range(last):
+        yield "attn_out", layer, guard(Site("attn_out", layer))
+        yield "resid_post", layer, guard(Site("resid_post", layer))
 
 
 def _settings(
