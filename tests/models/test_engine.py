@@ -146,6 +146,61 @@ def test_memory_is_capped_and_rows_wait_their_turn(monkeypatch):
     assert max(used[tight]) <= 200_000 < max(used[roomy])
 
 
+def conversations(seed: int, n: int, turns: int) -> list[list[list[int]]]:
+    """Prompts in order: each goes on from a place in the one before, the first all start alike."""
+    random = stream(seed, "conversations")
+    some = lambda most: [random.randrange(2, VOCABULARY) for _ in range(random.randrange(1, most))]  # noqa: E731
+    head, found = some(60), []
+    for _ in range(n):
+        told = [head + some(90)]
+        while len(told) < turns:
+            told.append(told[-1][: random.randrange(len(head), len(told[-1]) + 1)] + some(60))
+        found.append(told)
+    return found
+
+
+@pytest.mark.parametrize("memory", [800_000_000, 150_000])
+def test_a_prompt_goes_on_from_the_one_before_it_in_its_own_places(memory):
+    model = tiny("llama")
+    engine = Engine(model, ends={1}, memory=memory)
+    rows: list[Row] = []
+    used: list[int] = []
+
+    async def tell(prompts: list[list[int]]) -> None:
+        for i, prompt in enumerate(prompts):
+            row = Row(prompt, most=12, scored_from=len(prompt) - 1 if i % 2 else None)
+            rows.append(row)
+            await engine.run([row])
+            used.append(engine._used())
+
+    async def everybody() -> None:
+        await asyncio.gather(*(tell(c) for c in conversations(2, 9, 4)))
+
+    asyncio.run(everybody())
+    adopted = [row for row in rows if row.adopted]
+    assert max(used) <= memory
+    assert len(adopted) > (12 if memory > 1_000_000 else 0)
+    for row in rows:
+        said = greedy(model, row.prompt, 12)
+        assert row.tokens == said
+        got = row.logprobs[-len(said) :] if said else []
+        assert got == pytest.approx(logprobs(model, row.prompt, said), abs=1e-4)
+
+
+def test_only_what_nobody_else_needs_is_adopted():
+    engine = Engine(tiny("llama"))
+    (first,) = together(engine, [Row(list(range(2, 90)), most=9)])
+    told = [*first.prompt, *first.tokens]
+    twins = [Row([*told, 5, i], most=3) for i in (6, 7)]
+    together(engine, twins)
+    assert [t.adopted for t in twins] == [0, 0]
+    assert all(t.start >= len(told) - 1 for t in twins)  # shared, not computed again
+    (alone,) = together(engine, [Row([*told, 5, 8], most=3)])
+    assert alone.adopted >= len(told) - 1
+    (scored,) = together(engine, [Row([*told, 5, 8], scored_from=len(told))])
+    assert scored.adopted == 0  # it stores nothing, so it has no places
+
+
 def test_late_rows_join_while_others_decode_and_cancelled_rows_leave():
     model = tiny("llama")
     engine = Engine(model)  # no end token: rows run to their last token

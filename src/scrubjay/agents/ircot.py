@@ -6,6 +6,10 @@
              D = D + search(t)                     # best first, no passage twice, at most `most`
     answer with D and the thoughts
 
+The answer continues the text of the thoughts, which is read once. A prompt of its own for the
+answer, with other examples, was read anew and answered worse: F1 0.308 against 0.430 here on 60
+single facts, 0.193 against 0.258 in a twin.
+
 Sources: IRCoT (Trivedi et al. 2023) as used by SynthWorlds; caps are those of our sheet (its
 wording was not seen): six rounds, 15 passages; passages per search are our choice.
 """
@@ -16,8 +20,9 @@ from dataclasses import dataclass
 
 from scrubjay.agents.session import Session
 from scrubjay.agents.types import QUESTIONS
-from scrubjay.agents.writing import prompt, write_answer
+from scrubjay.agents.writing import prompt, short_answer
 from scrubjay.core.nouns import Answer, Passage, Question
+from scrubjay.models.types import Prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +42,18 @@ class IRCoT:
         found: dict[str, Passage] = {}
         thoughts: list[str] = []
         query = question.text
+
+        def text(ready: bool) -> Prompt:
+            reading, asked = list(found.values()), question.text
+            return prompt("think", question=asked, passages=reading, thoughts=thoughts, ready=ready)
+
         for _ in range(self.rounds):
             for hit in await session.search(query, self.k):
                 if len(found) < self.most:
                     found.setdefault(hit.passage.id, hit.passage)
             reading = list(found.values())
             thought = await session.generate(
-                prompt("think", question=question.text, passages=reading, thoughts=thoughts),
-                max_tokens=40,
-                stop=("\n", ". "),
-                reading=reading,
+                text(ready=False), max_tokens=40, stop=("\n", ". "), reading=reading
             )
             query = thought.text.strip()
             if not query or query in thoughts:
@@ -56,4 +63,4 @@ class IRCoT:
             if "answer is" in query.lower():
                 session.note("stopped: the reasoning gives the answer")
                 break
-        return await write_answer(question, session, list(found.values()), thoughts)
+        return await short_answer(text(ready=True), session, list(found.values()))

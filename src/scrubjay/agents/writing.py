@@ -24,19 +24,15 @@ def prompt(name: str, **values: object) -> Prompt:
     return turns[0].content if len(turns) == 1 else turns
 
 
-async def write_answer(
-    question: Question,
-    session: Session,
-    passages: Sequence[Passage],
-    thoughts: Sequence[str] = (),
-) -> Answer:
-    """Ask for a short answer, with ``passages`` to read and ``thoughts`` already had."""
-    reply = await session.generate(
-        prompt("answer", question=question.text, passages=passages, thoughts=thoughts),
-        max_tokens=24,
-        stop=("\n",),
-        reading=passages,
-    )
+async def write_answer(question: Question, session: Session, passages: Sequence[Passage]) -> Answer:
+    """Ask for a short answer, with ``passages`` to read."""
+    asked = prompt("answer", question=question.text, passages=passages, thoughts=())
+    return await short_answer(asked, session, passages)
+
+
+async def short_answer(asked: Prompt, session: Session, passages: Sequence[Passage]) -> Answer:
+    """The short answer that continues a prompt which shows ``passages``."""
+    reply = await session.generate(asked, max_tokens=24, stop=("\n",), reading=passages)
     return Answer(
         reply.text.strip(), session.trace, citations=tuple(dict.fromkeys(p.id for p in passages))
     )

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Set
 from typing import Any
 
@@ -127,33 +127,55 @@ class Engine:
         rows = list(self.waiting)[:AHEAD]
         limits = [row.shareable for row in rows]
         nodes = self.tree.place([r.prompt for r in rows], limits, self._seen)
+        sharers = Counter(nodes)
         admitted = self._admitted
         tokens, counted = 0, set[int]()
         for row, node in zip(rows, nodes):
             new = [n for n in node.chain() if not n.ready and id(n) not in counted]
-            row.node = node
             cost = len(row.prompt) - node.end + sum(len(n.tokens) for n in new)
             if admitted and tokens + cost > PASS:
                 break
-            if not self._room(row, new) and (admitted or self._active()):
+            above = self.tree.lone(node, sharers) if row.grows else node
+            if not self._room(row, node, above, new) and (admitted or self._active()):
                 break
             tokens += cost
             counted.update(id(n) for n in new)
             for n in new:
                 n.kv = self.runner.room(len(n.tokens))
-            node.users += 1
+            self._seat(row, node)
             admitted.append(self.waiting.popleft())
             self._seen.append(row.prompt)
-            if row.grows:
-                self._pool(row.own).add([row])
         self.tree.forget_unready()
 
-    def _room(self, row: Row, new: list[Node]) -> bool:
-        """Whether the row fits, after dropping prefixes nobody uses."""
-        need = self.runner.bytes_for(sum(len(n.tokens) for n in new))
-        if row.grows:
-            need += self.runner.bytes_for(capacity_for(row.own))
-        return self._fits(need, set(map(id, row.node.chain())) if row.node else set())
+    def _room(self, row: Row, node: Node, above: Node, new: list[Node]) -> bool:
+        """Whether the row fits, after dropping prefixes nobody uses.
+
+        It hangs under ``above`` and takes the runs from there to ``node`` into its own places, or
+        if that is too much, just under ``node``.
+        """
+        keep = set(map(id, node.chain()))
+        fits = False
+        for row.node in dict.fromkeys((above, node)):
+            row.adopted = node.end - row.node.end
+            need = self.runner.bytes_for(sum(len(n.tokens) for n in new))
+            if row.grows:
+                need += self.runner.bytes_for(capacity_for(row.own))
+            if fits := self._fits(need, keep):
+                break
+        return fits
+
+    def _seat(self, row: Row, node: Node) -> None:
+        """The row's place in the tree and in a pool, with the keys and values it adopts."""
+        assert row.node is not None
+        row.node.users += 1
+        if not row.grows:
+            return
+        pool = self._pool(row.own)
+        pool.add([row])
+        for n in node.chain():
+            if n.start >= row.node.end and row.adopted:
+                first = n.start - row.node.end
+                pool.kv[:, :, -1 + len(pool.rows), first : first + len(n.tokens)] = n.kv
 
     def _fits(self, need: int, keep: Set[int] = frozenset()) -> bool:
         """Whether there is room for so many bytes, after dropping prefixes nobody uses."""
@@ -254,22 +276,24 @@ class Engine:
             for slot, row in enumerate(pool.rows):
                 if id(row) in gone and row.watched and row.waited_for:
                     look_back(row, pool.kv[0, -1, slot, : row.stored])
-        kept = [
-            (row, pool.kv[:, :, slot, : row.stored].clone())
-            for pool in self.pools.values()
-            for slot, row in enumerate(pool.rows)
-            if id(row) in gone and row.stored >= KEPT
-        ]
+        kept: list[tuple[Node, list[int], Tensor]] = []
+        for pool in self.pools.values():
+            for slot, row in enumerate(pool.rows):
+                if id(row) in gone and row.node is not None and row.stored >= KEPT:
+                    start, end = row.node.end, row.node.end + row.stored
+                    text = (row.prompt + row.tokens)[:end]
+                    node = self.tree.known(row.node, text)
+                    if end - node.end >= KEPT:
+                        kv = pool.kv[:, :, slot, node.end - start : row.stored].clone()
+                        kept.append((node, text[node.end :], kv))
         for pool in self.pools.values():
             pool.remove(gone)
         # An empty pool gives its memory back: prompts of other lengths need pools of their own.
         self.pools = {c: pool for c, pool in self.pools.items() if pool.rows}
-        for row, kv in kept:
-            assert row.node is not None
-            if self._fits(self.runner.bytes_for(row.stored)):
-                start = row.node.end
-                known = (row.prompt + row.tokens)[start : start + row.stored]
-                self.tree.keep(row.node, known, kv)
+        needed = {id(n) for node, _, _ in kept for n in node.chain()}
+        for node, text, kv in kept:
+            if self._fits(self.runner.bytes_for(len(text)), needed):
+                self.tree.keep(node, text, kv)
         for row in rows:
             assert row.node is not None
             row.node.users -= 1

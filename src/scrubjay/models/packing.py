@@ -58,7 +58,7 @@ def plan_prefill(rows: list[Row], pools: dict[int, Pool]) -> Line:
                 part = slice(first, len(ids))
                 plan.stores.append(Store(node.kv, part, slice(0, len(node.tokens))))
             opened.append((node, len(ids)))
-        first, start = len(ids), row.node.end
+        first, start = len(ids), row.start
         ids += row.prompt[start:]
         positions += range(start, len(row.prompt))
         runs.append((first, len(ids)))
@@ -71,8 +71,11 @@ def plan_prefill(rows: list[Row], pools: dict[int, Pool]) -> Line:
         if id(row) in slots:
             pool, slot = slots[id(row)]
             tokens, places = own.setdefault(pool.capacity, ([], []))
+            place = slot * pool.capacity + row.adopted
             tokens += range(first, len(ids))
-            places += range(slot * pool.capacity, slot * pool.capacity + len(ids) - first)
+            places += range(place, place + len(ids) - first)
+            if row.adopted:
+                plan.shared.append(Shared(pool.kv[:, :, slot, : row.adopted], first, len(ids)))
     _close(opened, [], len(ids), plan)
     for capacity, (tokens, places) in own.items():
         store = Store(pools[capacity].flat, torch.tensor(tokens), torch.tensor(places))

@@ -7,7 +7,7 @@ that use it, stored once, and attended by every row below it without being copie
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +77,30 @@ class PrefixTree:
             for n in node.chain():
                 n.used = self._clock
         return placed
+
+    def lone(self, node: Node, sharers: Mapping[Node, int]) -> Node:
+        """The first node above ``node`` whose run is needed by more than one row.
+
+        The runs between the two are there already and needed by one row alone, so that it may as
+        well have them in its own places. ``sharers``: waiting rows that will hang under each node.
+        """
+        while node.parent is not None and node.ready:
+            below = [node]
+            for n in below:
+                below += n.children
+            if sum(n.users + sharers.get(n, 0) for n in below) > 1:
+                return node
+            node = node.parent
+        return node
+
+    def known(self, node: Node, tokens: Sequence[int]) -> Node:
+        """The node at or below ``node`` up to which the text ``tokens`` is stored already."""
+        deeper: Node | None = node
+        while deeper is not None:
+            node = deeper
+            fits = (n for n in node.children if common(n.tokens, tokens, n.start) == len(n.tokens))
+            deeper = next((n for n in fits if n.ready), None)
+        return node
 
     def keep(self, node: Node, tokens: list[int], kv: Any) -> None:
         """Store what a finished row computed below ``node``: its next prompt may go on from it."""

@@ -44,6 +44,9 @@ class Row:
 
     node: Node | None = None
     """The shared prefix it hangs under."""
+    adopted: int = 0
+    """Tokens after the shared prefix whose keys and values were there when it came, and were
+    copied into its own places, since nobody else needed them."""
     stored: int = 0
     """Tokens of its own whose keys and values are stored."""
     pending: int = 0
@@ -64,6 +67,11 @@ class Row:
     def fail(self, error: BaseException) -> None:
         if self.future is not None and not self.future.done():
             self.future.set_exception(error)
+
+    @property
+    def start(self) -> int:
+        """Where the part of the prompt begins that is still to be computed."""
+        return (self.node.end if self.node else 0) + self.adopted
 
     @property
     def shareable(self) -> int:
