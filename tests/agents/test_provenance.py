@@ -76,7 +76,7 @@ def test_likelihoods_by_hand() -> None:
     assert (signals.recalled.strip(), signals.same) == ("Rome", False)
     row = dict(zip(NAMES, signals.row, strict=True))
     assert (row["gain"], row["drop"], row["held"]) == (3.0, 3.0, 1.0)
-    assert signals.cost.calls == 5  # the closed-book answer, alone, with, without gold, blind
+    assert signals.cost.calls == 4  # the closed-book answer, alone, with, and without gold
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,18 @@
       with    p(a | q, P)                             covered   share of q's words in the sentence
       gain    log p(a | q, P) - log p(a | q)                    that holds a (the best of them)
       drop    log p(a | q, P) - log p(a | q, P \\ i)   named     share of q's names in it
-      asked   log p(a | q, P) - log p(a | q', P)      about     share of q's names in any passage
-      same    the closed-book answer m equals a       chain     share of q's words in sentences that
-      sure    p(m | q)                                          hang together and end in a
+      same    the closed-book answer m equals a       about     share of q's names in any passage
+      sure    p(m | q)                                chain     share of q's words in sentences that
+                                                                hang together and end in a
 
 Logarithms are means per token and everything is a share, a difference or a yes or no: no signal
 knows a name, a world or a model's scale, so weights that were learned in one world hold in another.
-Of a multi-hop answer no single sentence holds much of the question, and no single passage carries
-all of the likelihood: the chain (``provenance_chain``) and the sums of drops (over all passages,
-and over those of the chain) are for these. ``q'`` asks for nothing in particular.
+Of a multi-hop answer no single sentence holds much of the question, and its likelihood hangs on no
+single passage; the chain is for these (``provenance_chain``). Tried in vain: the sum of the drops,
+and the likelihood under a question that asks for nothing.
 
 An endpoint that gives no log-probabilities is asked again and again instead: a probability becomes
-the share of samples that agree (``by_sampling``); there is no leave-one-out and no ``q'``.
+the share of samples that agree (``by_sampling``), and there is no leave-one-out.
 
 Source: ours. The counterfactuals (with, without, leave one out) are the usual ones of context
 attribution; they are asked of the plain reader (``prompts/answer``), not of the agent's own chain
@@ -44,12 +44,9 @@ from scrubjay.models.types import Scored as ScoredText
 NAMES = (
     "alone", "alone_log", "with", "with_log", "gain", "drop", "same", "overlap", "sure", "sure_log",
     "held", "in_question", "covered", "named", "about", "relation", "covered_gap", "backed",
-    "backed_same", "held_same", "asked", "drops", "on_chain", "chain", "chain_named", "chain_gap",
-    "chain_length", "chain_same",
+    "backed_same", "held_same", "chain", "chain_named", "chain_gap", "chain_length", "chain_same",
 )  # fmt: skip
 """The numbers of ``Signals.row``, in order."""
-BLIND = "What does it say?"
-"""Asked in the question's place: what is likely then was copied, whatever was asked."""
 SAMPLES = 6
 """Times an endpoint is asked again, with and without the passages."""
 FLOOR = -8.0
@@ -72,8 +69,6 @@ class Signals:
     given: float = 0.0
     """p(a | q, P): the signal called 'with'."""
     given_log: float = 0.0
-    blind_log: float = 0.0
-    """The same with ``BLIND`` asked instead; 0 where it wasn't."""
     overlap: float = 0.0
     """F1 of the words of ``recalled`` and of the answer."""
     drops: dict[str, float] = field(default_factory=dict)
@@ -89,8 +84,6 @@ class Signals:
         s, held, same = self.support, float(bool(self.support.holding)), float(self.same)
         read = bool(self.passages)
         backed = held * s.named * s.covered
-        lost = {id: max(drop, 0.0) for id, drop in self.drops.items()}
-        on_chain = sum(lost[id] for id in s.chain.places if id in lost)
         return [
             self.alone,
             self.alone_log,
@@ -112,9 +105,6 @@ class Signals:
             backed,
             backed * same,
             held * same,
-            self.given_log - self.blind_log if self.blind_log else 0.0,
-            sum(lost.values()),
-            on_chain,
             s.chain.covered,
             s.chain.named,
             s.chain.gap,
@@ -141,15 +131,14 @@ async def by_likelihood(
     left = [p for p in passages if p.id in bearing] if len(passages) > 1 else []
     sets = [(), *([passages] if passages else [])]
     sets += [[p for p in passages if p is not out] for out in left]
-    asks = [(_ask(question.text, read), read) for read in sets]
-    asks += [(_ask(BLIND, passages), passages)] if passages else []
     scored = await asyncio.gather(
-        *(_score(session, ask, wanted[: 1 if i else 2], read) for i, (ask, read) in enumerate(asks))
-    )
+        *(_score(session, _ask(question, read), wanted[: 1 if i else 2], read)
+          for i, read in enumerate(sets))
+    )  # fmt: skip
     bare, own = scored[0][0], scored[0][-1]
     full = scored[1][0] if passages else bare
     # Without its only passage an answer stands alone.
-    without = [s[0] for s in scored[2:-1]] if len(passages) > 1 else [bare]
+    without = [s[0] for s in scored[2:]] if len(passages) > 1 else [bare]
     left = left or list(passages)
     return Signals(
         "likelihood",
@@ -161,7 +150,6 @@ async def by_likelihood(
         _floor(bare.mean),
         math.exp(max(full.total, -50.0)) if passages else 0.0,
         _floor(full.mean) if passages else 0.0,
-        _floor(scored[-1][0].mean) if passages else 0.0,
         overlap(recalled, answer),
         {p.id: _floor(full.mean) - _floor(w.mean) for p, w in zip(left, without)},
         tuple(p.id for p in passages),
@@ -197,7 +185,6 @@ async def by_sampling(
         _smooth(alone),
         given,
         _smooth(given) if passages else 0.0,
-        0.0,
         overlap(recalled, answer),
         {},
         tuple(p.id for p in passages),
@@ -206,8 +193,8 @@ async def by_sampling(
     )
 
 
-def _ask(question: str, passages: Sequence[Passage]) -> Prompt:
-    return prompt("answer", question=question, passages=passages, thoughts=())
+def _ask(question: Question, passages: Sequence[Passage]) -> Prompt:
+    return prompt("answer", question=question.text, passages=passages, thoughts=())
 
 
 async def _score(
@@ -218,7 +205,7 @@ async def _score(
 
 async def _sample(session: Session, question: Question, passages: Sequence[Passage]) -> str:
     reply = await session.generate(
-        _ask(question.text, passages),
+        _ask(question, passages),
         max_tokens=24,
         temperature=0.7,
         stop=("\n",),
