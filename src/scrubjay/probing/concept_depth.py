@@ -193,7 +193,10 @@ class ConceptDepth:
         self, model: OpenModel, states: States, concept: ConceptSet
     ) -> tuple[dict[str, Any], LayerCurve]:
         curve = self.curve(states.at[:, self._depths(states.at.shape[1])], concept)
-        said = says_yes(model, states.final)
+        try:
+            said = float((says_yes(model, states.final) == np.array(concept.labels)).mean())
+        except ProbeError:  # a tokenizer without these words: nothing can be said
+            said = None
         alpha = curve.accuracy
         error = float(np.sqrt(0.25 / max(1.0, len(set(concept.groups)) * (1 - LEARN))))
         row = {
@@ -202,7 +205,7 @@ class ConceptDepth:
             "jump": jump(alpha, error=error),
             "converging": converging(alpha),
             "depth95": depth_at(alpha),
-            "says it": float((said == np.array(concept.labels)).mean()),
+            "says it": said,
             "texts": len(concept.texts),
         }
         return row, curve

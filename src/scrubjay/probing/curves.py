@@ -73,7 +73,5 @@ def depth_at(curve: Curve, share: float = 0.95) -> float | None:
 def _checked(curve: Curve) -> NDArray[np.float64]:
     a = np.asarray(curve, dtype=np.float64)
     if a.ndim != 1 or len(a) < 2 or not np.isfinite(a).all() or a.min() < 0 or a.max() > 1:
-        raise ProbeError(
-            "a curve has the accuracy at the embedding and after each layer, in [0, 1]"
-        )
+        raise ProbeError("a curve has an accuracy in [0, 1] at the embedding and after each layer")
     return a

@@ -35,9 +35,9 @@ def says_yes(model: OpenModel, final: NDArray[np.float32]) -> NDArray[np.bool_]:
     import torch
 
     anatomy = Anatomy.of(model.model)
-    ids = [_first_tokens(model, words) for words in _SAID]
-    if not all(ids) or ids[0] & ids[1]:
-        raise ProbeError("the tokenizer doesn't tell 'yes' from 'no' by their first tokens")
+    ids = [_single_tokens(model, words) for words in _SAID]
+    if not all(ids):
+        raise ProbeError("the tokenizer has no token for 'yes' or none for 'no'")
     yes, no = (torch.tensor(sorted(i)) for i in ids)
     cap = getattr(anatomy.config, "final_logit_softcapping", None)
     out = np.zeros(len(final), dtype=bool)
@@ -52,9 +52,9 @@ def says_yes(model: OpenModel, final: NDArray[np.float32]) -> NDArray[np.bool_]:
     return out
 
 
-def _first_tokens(model: OpenModel, words: Sequence[str]) -> set[int]:
-    """First tokens of the words, after a blank and without."""
+def _single_tokens(model: OpenModel, words: Sequence[str]) -> set[int]:
+    """Those spellings that are one token, after a blank and without."""
     told = (f"{blank}{word}" for word in words for blank in ("", " "))
     lines = (model.tokenizer(t, add_special_tokens=False)["input_ids"] for t in told)
     unknown = getattr(model.tokenizer, "unk_token_id", None)
-    return {line[0] for line in lines if line and line[0] != unknown}
+    return {line[0] for line in lines if len(line) == 1 and line[0] != unknown}
