@@ -56,8 +56,8 @@ def ablate(
         seed: of the draws of ``resample``.
 
     Raises:
-        ProbeError: there is no such target, a target is named twice, the mode doesn't suit it, or
-            there are no samples for it.
+        ProbeError: there is no such target, the mode doesn't suit it, or there are no samples for
+            it.
     """
     anatomy = Anatomy.of(model)
     if mode not in get_args(Mode):

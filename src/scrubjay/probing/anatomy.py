@@ -304,7 +304,7 @@ def _unwrapped(model: Any) -> Any:
                 "id)"
             )
         model = inner
-    return model.get_base_model() if hasattr(model, "peft_config") else model
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def _family(model: Any, config: Any) -> Family:

@@ -68,9 +68,9 @@ class Attention:
         hidden = self._hidden(columns, length)
         if hidden.dtype == torch.bool:
             # The lowest number, not -inf: a padded query sees nothing, and then everything alike.
-            scores = scores.masked_fill(hidden, torch.finfo(scores.dtype).min)
+            scores = scores.masked_fill_(hidden, torch.finfo(scores.dtype).min)
         else:
-            scores = scores + hidden.float()
+            scores += hidden.float()
         return scores.softmax(-1).transpose(1, 2)
 
     def blank(self, columns: Tensor, held: Tensor, heads: Tensor) -> None:

@@ -29,7 +29,15 @@ from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.errors import ProbeError, byte_count
 from scrubjay.probing.inputs import InputsLike, as_inputs
 from scrubjay.probing.sites import Site, SiteLike
-from scrubjay.probing.sweeping import Metric, Swept, each_position, example_parts, measured, rows_of
+from scrubjay.probing.sweeping import (
+    Metric,
+    Swept,
+    each_position,
+    example_parts,
+    measured,
+    most_rows,
+    rows_of,
+)
 from scrubjay.probing.tail import Base
 from scrubjay.probing.taps import Pass, Tap, written
 
@@ -87,11 +95,13 @@ def path_patch(
     )
     if ends is None and not bool((places.here == places.read).all()):
         raise ProbeError("heads speak to the logits of their own position only; read that one")
+    room = byte_count(budget)
     work = _Work(anatomy, heads, ends, metric, places, progress, len(heads) * count)
+    work.most = min(ROWS, most_rows(anatomy, room))
     everything = [*anatomy.sites("z"), *heads]
     parts = [
         work.examples(rows_of(into, part), rows_of(out, part), part)
-        for part in example_parts(anatomy, everything, count, max(length, away), byte_count(budget))
+        for part in example_parts(anatomy, everything, count, max(length, away), room)
     ]
     patched, first, second = (np.concatenate([p[i] for p in parts], -1) for i in range(3))
     return Swept(heads, patched, first, second)
@@ -142,6 +152,7 @@ class _Work:
         self.anatomy, self.senders, self.receivers = anatomy, senders, receivers
         self.metric, self.places, self.progress = metric, places, progress
         self.total, self.done = total, 0
+        self.most = ROWS
 
     def examples(
         self, into: dict[str, Tensor], out: dict[str, Tensor], part: Tensor
@@ -164,8 +175,8 @@ class _Work:
             if self._reaches(site)
             for row in range(len(part))
         ]
-        for first in range(0, len(pairs), ROWS):
-            numbers, rows = (torch.tensor(x) for x in zip(*pairs[first : first + ROWS]))
+        for first in range(0, len(pairs), self.most):
+            numbers, rows = (torch.tensor(x) for x in zip(*pairs[first : first + self.most]))
             patched[numbers, rows] = self._run(base, held, theirs, numbers, rows, part)
         self.done += patched.numel()
         if self.progress is not None:

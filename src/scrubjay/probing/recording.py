@@ -175,7 +175,8 @@ class _Keeper:
                 return
             heads = None if site.head is None else torch.tensor([site.head], device=columns.device)
             count = x.query.shape[1] if heads is None else 1
-            self.seen._afford(site, 4 * columns.numel() * count * x.keys)
+            # Twice: the scores stand in memory while their softmax is taken.
+            self.seen._afford(site, 2 * 4 * columns.numel() * count * x.keys)
             rows = x.rows(columns, heads)
             rows = rows if heads is None else rows[:, :, 0]
             self._keep(site, rows[:, 0] if positions.single else rows, now)

@@ -134,10 +134,12 @@ def sweep(
         raise ProbeError("attention weights and logits can't be swept; sweep z, q, k or v")
     where = [_columns(site, positions, count, length) for site in places]
     at = each_position(read, count, length, "read")
+    room = byte_count(budget)
     work = _Work(anatomy, places, where, at, metric, progress, len(places) * count)
+    work.most = most_rows(anatomy, room)
     parts = [
         work.examples(rows_of(into, part), rows_of(out, part), part)
-        for part in example_parts(anatomy, places, count, length, byte_count(budget))
+        for part in example_parts(anatomy, places, count, length, room)
     ]
     patched, first, second = (np.concatenate([p[i] for p in parts], -1) for i in range(3))
     return Swept(places, patched, first, second)
@@ -163,6 +165,8 @@ class _Work:
     ) -> None:
         self.anatomy, self.sites, self.where, self.read = anatomy, sites, where, read
         self.metric, self.progress, self.total, self.done = metric, progress, total, 0
+        self.most = ROW_TOKENS
+        """Rows of a batch."""
 
     def examples(
         self, into: dict[str, Tensor], out: dict[str, Tensor], part: Tensor
@@ -206,7 +210,7 @@ class _Work:
         first = 0
         while first < len(order):
             last = first + 1
-            while last < len(order):
+            while last < min(len(order), first + self.most):
                 begin = int(starts.flatten()[order[last]])
                 if (last + 1 - first) * max(1, stop - begin) > ROW_TOKENS:
                     break
@@ -303,6 +307,11 @@ def _columns(site: Site, positions: Tensor | None, count: int, length: int) -> T
     if site.position is not None:
         return each_position(site.position, count, length, str(site))
     return None if positions is None else each_position(positions, count, length, "positions")
+
+
+def most_rows(anatomy: Anatomy, budget: int) -> int:
+    """Rows of a batch whose logits, and a metric's copies of them, fit into a quarter."""
+    return max(1, budget // 4 // (3 * 4 * anatomy.w_u.shape[1]))
 
 
 def example_parts(

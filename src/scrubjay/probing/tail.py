@@ -45,8 +45,11 @@ class Base:
             keep: components (whole) to record as well.
 
         Raises:
-            ProbeError: an activation isn't finite, or tokens see later ones in this model.
+            ProbeError: an activation isn't finite, tokens see later ones in this model, or it is in
+                training mode.
         """
+        if anatomy.model.training:
+            raise ProbeError("the model is in training mode; call its eval() first")
         if getattr(anatomy.config, "use_bidirectional_attention", False):
             raise ProbeError("this model's tokens see later ones; no run can begin in the middle")
         self.anatomy, self.inputs = anatomy, inputs
