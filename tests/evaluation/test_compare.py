@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from scrubjay.core.errors import InputError
-from scrubjay.evaluation.compare import compare_figure, compare_table, draw
+from scrubjay.core.figures import draw
+from scrubjay.evaluation.compare import compare_figure, compare_table
 from scrubjay.evaluation.compare_page import command, write_page
 from scrubjay.evaluation.runs import Record
 
@@ -62,7 +63,7 @@ def test_the_figure_is_drawn(tmp_path):
     assert "dragin" in picture
     draw(figure, tmp_path / "a.png")
     assert (tmp_path / "a.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(InputError, match=r"\.svg or \.png"):
+    with pytest.raises(InputError, match=r"\.svg, \.png or \.json, not 'a\.gif'"):
         draw(figure, tmp_path / "a.gif")
 
 

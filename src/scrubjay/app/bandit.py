@@ -56,6 +56,7 @@ def race(
     """
     from scrubjay.app.show import bars, emit, table
     from scrubjay.core.errors import InputError
+    from scrubjay.core.figures import check_figure, draw
     from scrubjay.deciding.bandits import IIDArms, chart
     from scrubjay.deciding.bandits.bounds import lai_robbins
     from scrubjay.deciding.bandits.racing import race as run
@@ -63,7 +64,7 @@ def race(
 
     names = [name.strip() for name in algorithms.split(",") if name.strip()]
     raced = [make_bandit(name) for name in names]
-    _check_figure(figure)
+    check_figure(figure)
     try:
         means = _numbers(arms)
         environment = IIDArms(means, cast(Any, rewards), spread)
@@ -84,7 +85,7 @@ def race(
         "algorithms": [_full(curve) for curve in curves.values()],
     }
     if figure is not None:
-        save_figure(chart(curves), figure)
+        draw(chart(curves), figure)
     rows = [
         {"algorithm": c.name, "regret": c.last.value, "low": c.last.low, "high": c.last.high}
         | {"proven bound": None if c.bound is None else float(c.bound[-1])}
@@ -112,34 +113,3 @@ def _full(curve: RegretCurve) -> dict[str, Any]:
         "high": curve.high.tolist(),
         "bound": None if curve.bound is None else curve.bound.tolist(),
     }
-
-
-def _check_figure(path: Path | None) -> None:
-    """A wrong name is told before the work, not after."""
-    from scrubjay.core.errors import InputError
-
-    if path is not None and path.suffix.lower() not in (".svg", ".png", ".json"):
-        raise InputError(f"a figure ends in .svg, .png or .json, not '{path.name}'")
-
-
-def save_figure(spec: dict[str, Any], path: Path) -> None:
-    """Draw a Vega-Lite specification into a file, by its ending.
-
-    Raises:
-        MissingExtra: drawing needs the package of the extra 'reports'.
-        DiskError: the file can't be written.
-    """
-    from scrubjay.core.errors import MissingExtra
-    from scrubjay.core.files import dump_json, write_atomic
-
-    if path.suffix.lower() == ".json":
-        write_atomic(path, dump_json(spec, indent=1) + "\n")
-        return
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise MissingExtra("vl-convert-python", "reports") from error
-    if path.suffix.lower() == ".png":
-        write_atomic(path, vl_convert.vegalite_to_png(spec, scale=2))
-    else:
-        write_atomic(path, vl_convert.vegalite_to_svg(spec))

@@ -21,6 +21,7 @@ from scrubjay.app import (
     gap,
     graph,
     index,
+    probe,
     prompts,
     report,
     review,
@@ -55,6 +56,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(auction.app, name="auction")
 app.add_typer(sources.app, name="sources")
 app.add_typer(bandit.app, name="bandit")
+app.add_typer(probe.app, name="probe")
 
 
 def _version(asked: bool) -> None:

@@ -28,10 +28,12 @@ def compare(
 
     from scrubjay.app.show import emit, table
     from scrubjay.core.errors import InputError
-    from scrubjay.evaluation.compare import compare_figure, compare_table, draw
+    from scrubjay.core.figures import check_figure, draw
+    from scrubjay.evaluation.compare import compare_figure, compare_table
     from scrubjay.evaluation.compare_page import cells, write_page
     from scrubjay.evaluation.runs import Run
 
+    check_figure(figure)
     held = Run.load(run)
     rows = compare_table(held.records())
     if not rows:

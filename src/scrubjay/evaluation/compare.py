@@ -23,13 +23,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scrubjay.core.errors import InputError
-from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.core.nouns import Source
 from scrubjay.core.trace import Read
 from scrubjay.evaluation.gap import CLOSED_BOOK, Row
@@ -186,20 +183,3 @@ def _panels(rows: Sequence[CompareRow], task: str) -> Mapping[str, Any]:
         },
     }  # fmt: skip
     return {"data": {"values": [row.as_dict() for row in rows]}, "hconcat": [quality, cost]}
-
-
-def draw(figure: Mapping[str, Any], path: Path) -> None:
-    """Write a Vega-Lite figure as a picture, by the ending of ``path``: .svg or .png.
-
-    Raises:
-        InputError: another ending.
-        DiskError: the file can't be written.
-    """
-    import vl_convert
-
-    if path.suffix == ".svg":
-        write_atomic(path, vl_convert.vegalite_to_svg(dump_json(figure)))
-    elif path.suffix == ".png":
-        write_atomic(path, vl_convert.vegalite_to_png(dump_json(figure), scale=2))
-    else:
-        raise InputError(f"a figure ends in .svg or .png, not in '{path.suffix}'")

@@ -19,6 +19,12 @@ from scrubjay.core.finding import Finding
 from scrubjay.core.registry import Registry
 from scrubjay.probing.open import OpenModel
 
+Progress = Callable[[str, int, int], None]
+
+
+def silent(what: str, done: int, total: int) -> None:
+    """Progress that nobody watches."""
+
 
 class Instrument(Protocol):
     """What can be pointed at an open model."""
@@ -26,8 +32,10 @@ class Instrument(Protocol):
     about: ClassVar[str]
     """One line: what it measures."""
 
-    def measure(self, model: OpenModel, data: Any = None) -> Finding:
-        """Measure the model.
+    def measure(
+        self, model: OpenModel, data: Any = None, *, progress: Progress = silent
+    ) -> Finding:
+        """Measure the model; ``progress`` is called with (what, done, total).
 
         Raises:
             ProbeError: the model or the data can't be measured.

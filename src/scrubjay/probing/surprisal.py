@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scrubjay.probing.errors import ProbeError
+from scrubjay.probing.instruments import Progress, silent
 
 BATCH = 1024
 """Tokens computed at once, filler included."""
@@ -39,6 +40,7 @@ def word_surprisal(
     spans: Sequence[Sequence[tuple[int, int]]],
     *,
     batch: int = BATCH,
+    progress: Progress = silent,
 ) -> list[list[WordSurprisal]]:
     """Surprisal of the words at the characters ``spans`` of each text.
 
@@ -46,6 +48,7 @@ def word_surprisal(
         model: called with ``input_ids``, returns ``logits`` (rows, tokens, vocabulary).
         tokenizer: a fast one of transformers.
         batch: tokens computed at once.
+        progress: called with (what, done, total).
 
     Raises:
         ProbeError: the tokenizer has no offsets, a word can't be found, is the first token or lies
@@ -84,6 +87,7 @@ def word_surprisal(
                 WordSurprisal(text[a:b], float(line[f - 1 : e - 1].sum()), e - f, f)
                 for (a, b), (f, e) in zip(spans[i], words)
             ]
+        progress("texts", len(found), len(texts))
     return [found[i] for i in range(len(texts))]
 
 

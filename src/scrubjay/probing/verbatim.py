@@ -30,6 +30,7 @@ from scrubjay.core.finding import Finding, Number
 from scrubjay.core.randomness import stream
 from scrubjay.probing.ablation import ablate
 from scrubjay.probing.errors import ProbeError
+from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.lookback import looking_back
 from scrubjay.probing.open import OpenModel
@@ -76,11 +77,18 @@ class VerbatimMemory:
     """Also measure with query and key weights permuted."""
     seed: int = 0
 
-    def measure(self, model: OpenModel, data: Sequence[Vignette] | None = None) -> Finding:
+    def measure(
+        self,
+        model: OpenModel,
+        data: Sequence[Vignette] | None = None,
+        *,
+        progress: Progress = silent,
+    ) -> Finding:
         """Repeat surprisal in every cell.
 
         Args:
             data: vignettes of one's own, in at least the condition ``repeat``.
+            progress: called with (what, done, total).
 
         Raises:
             ProbeError: a setting is out of range, a text doesn't fit the context, or the model
@@ -90,7 +98,7 @@ class VerbatimMemory:
         stimuli = self.stimuli() if data is None else list(data)
         if not any(v.condition == "repeat" for v in stimuli):
             raise ProbeError("verbatim memory needs vignettes in which the list is repeated")
-        found = recall(model, stimuli)
+        found = recall(model, stimuli, progress=progress)
         main = _main_cell(found)
         numbers = _numbers(main, self.seed)
         numbers |= _slope(found, main[0].vignette, self.seed)
@@ -183,6 +191,7 @@ def recall(
     model: OpenModel,
     stimuli: Sequence[Vignette],
     lesion: AbstractContextManager[None] | None = None,
+    progress: Progress = silent,
 ) -> list[Recall]:
     """Repeat surprisal of each vignette.
 
@@ -195,6 +204,7 @@ def recall(
             model.tokenizer,
             [v.text for v in stimuli],
             [[*v.first, *v.second] for v in stimuli],
+            progress=progress,
         )
     return [_recall(v, w) for v, w in zip(stimuli, words)]
 
