@@ -4,8 +4,9 @@ import pytest
 import torch
 from tests.probing.tiny_families import NAMES, tiny, tokens
 
-from scrubjay.models.tiny import TinySpec, build_tiny
-from scrubjay.probing import Anatomy, ProbeError, Site, record
+from scrubjay.core.errors import ModelError
+from scrubjay.models.tiny import TinySpec, build_tiny, train_tokenizer
+from scrubjay.probing import Anatomy, ProbeError, Site, load_open, record
 
 CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 
@@ -175,3 +176,28 @@ def test_models_that_cant_be_opened_are_refused():
 
     with pytest.raises(ProbeError, match="'endpoint' doesn't show its inside"):
         Anatomy.of(Served())
+
+
+def test_a_folder_is_opened_in_float32_and_eagerly_on_request(tmp_path):
+    tokenizer = train_tokenizer(["one two three four"] * 3, 40)
+    build_tiny(TinySpec(len(tokenizer), 16, 2, heads=2, feedforward=16)).save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    opened = load_open(str(tmp_path))
+    assert opened.model.dtype == torch.float32
+    assert opened.model.config._attn_implementation == "sdpa"
+    ids = opened.tokenizer("one two", return_tensors="pt")["input_ids"]
+    with torch.no_grad(), record(opened.model, "L1.attn") as seen:
+        opened.model(ids)
+    eager = load_open(str(tmp_path), eager=True).model
+    with torch.no_grad():
+        expected = eager(ids, output_attentions=True).attentions[1]
+    torch.testing.assert_close(seen["L1.attn"].transpose(1, 2), expected, **CLOSE)
+    with pytest.raises(ModelError, match="no folder"):
+        load_open(str(tmp_path / "nothing"))
+
+
+def test_a_model_may_come_inside_a_local_model():
+    class Local:
+        name, model = "local", tiny("llama")
+
+    assert Anatomy.of(Local()).model is tiny("llama")

@@ -20,6 +20,7 @@ from scrubjay.probing import (
     sweep,
 )
 from scrubjay.probing.planted import induction_model
+from scrubjay.probing.sweeping import most_rows
 
 A, B = tokens(2, 8, 1), tokens(2, 8, 2)
 RIGHT, WRONG = [3, 4], [5, 6]
@@ -250,3 +251,19 @@ def test_the_log_probability_is_that_of_the_token():
     np.testing.assert_allclose(swept.base, expected, atol=1e-5)
     with pytest.raises(ProbeError, match="the same in both runs"):
         _ = sweep(model, A, A, ["L1.z"], METRIC).share
+
+
+def test_a_model_in_training_is_refused_and_left_in_training():
+    model = tiny("gpt2").train()
+    try:
+        with pytest.raises(ProbeError, match="training mode"):
+            sweep(model, A, B, ["L1.z"], METRIC)
+        assert model.training
+    finally:
+        model.eval()
+
+
+def test_rows_of_logits_stay_within_the_budget():
+    anatomy = Anatomy.of(tiny("llama"))
+    assert most_rows(anatomy, 10**6) == 10**6 // 4 // (3 * 4 * 61)
+    assert most_rows(anatomy, 1) == 1
