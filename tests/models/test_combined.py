@@ -15,6 +15,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 from scrubjay.core.errors import ModelError
 from scrubjay.models.combine import LogLinear, Nucleus
 from scrubjay.models.combined import CombinedModel, EmulatedFineTuning
+from scrubjay.models.load import load_model
 from scrubjay.models.local import LocalModel
 from scrubjay.models.tiny import TinySpec, build_tiny, train_tokenizer
 from scrubjay.models.types import LanguageModel, Message
@@ -286,6 +287,29 @@ def test_what_cannot_be_asked_is_said() -> None:
     fails("prompt is empty", model.generate("", max_tokens=3))
     full = asyncio.run(model.generate("dog " * 46, max_tokens=30))
     assert len(full.tokens) <= 2
+
+
+def test_a_spec_names_three_models(tmp_path) -> None:
+    for name, weights in (("large", LARGE), ("tuned", TUNED), ("small", SMALL)):
+        weights.model.save_pretrained(tmp_path / name)
+        weights.tokenizer.save_pretrained(tmp_path / name)
+    parts = [str(tmp_path / n) for n in ("large", "tuned", "small")]
+    named = load_model("emulate:" + "|".join(parts), dtype="float32")
+    by_hand = EmulatedFineTuning(LARGE, TUNED, SMALL)
+    off = load_model("emulate:" + "|".join([*parts, "0"]), dtype="float32")
+
+    async def ask() -> None:
+        for model, like in ((named, by_hand), (off, LocalModel(LARGE))):
+            answer = await model.generate("the red", max_tokens=5)
+            assert answer.tokens == (await like.generate("the red", max_tokens=5)).tokens
+
+    asyncio.run(ask())
+    with pytest.raises(ModelError, match="needs a base, a tuned model"):
+        load_model("emulate:one|two")
+    with pytest.raises(ModelError, match="no number"):
+        load_model("emulate:" + "|".join([*parts, "much"]))
+    with pytest.raises(ModelError, match="no folder"):
+        load_model("emulate:/nowhere|/nowhere|/nowhere")
 
 
 def test_stop_strings_and_many_askers() -> None:

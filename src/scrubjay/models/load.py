@@ -4,6 +4,7 @@
     org/name                                 a Hugging Face id
     ./folder                                 a local model
     endpoint:http://127.0.0.1:8080/v1#name   anything served with an OpenAI-compatible API
+    emulate:LARGE|TUNED|BASE                 LARGE with what tuned BASE into TUNED (see combined)
 
 Another package adds names through the entry-point group ``scrubjay.models``: each is a function
 ``f(*, dtype: str) -> LanguageModel``.
@@ -22,6 +23,7 @@ MODELS = Registry("model", smollm2_135m="scrubjay.models.load:load_smollm2")
 """Models with a name of their own."""
 
 ENDPOINT = "endpoint:"
+EMULATE = "emulate:"
 LOCAL_PACKAGES = ("gguf", "safetensors", "tokenizers", "torch", "transformers")
 
 
@@ -43,6 +45,8 @@ def load_model(
     """
     if spec.startswith(ENDPOINT):
         return load_endpoint(spec, cache=cache, concurrency=concurrency)
+    if spec.startswith(EMULATE):
+        return _load_emulated(spec.removeprefix(EMULATE), dtype)
     if spec in MODELS:
         model: LanguageModel = MODELS.get(spec)(dtype=dtype)
         return model
@@ -52,7 +56,7 @@ def load_model(
         raise ModelError(f"there is no model at {spec}: no such file or folder")
     if spec.count("/") == 1 and all(spec.split("/")):
         return _load_local(spec, dtype)
-    forms = ("a folder", "a Hugging Face id (org/name)", f"{ENDPOINT}URL#name")
+    forms = ("a folder", "a Hugging Face id (org/name)", f"{ENDPOINT}URL#name", f"{EMULATE}A|B|C")
     raise UnknownName("model", spec, [*MODELS, *forms])
 
 
@@ -76,6 +80,33 @@ def load_endpoint(spec: str, *, cache: bool = True, concurrency: int = 8) -> Lan
 def load_smollm2(*, dtype: str = "auto") -> LanguageModel:
     """SmolLM2-135M-Instruct, fetched and converted on first use."""
     return _load_local("smollm2-135m", dtype)
+
+
+def _load_emulated(names: str, dtype: str) -> LanguageModel:
+    """The three models of ``LARGE|TUNED|BASE``, or four parts with a weight (beta) at the end."""
+    parts = [p.strip() for p in names.split("|")]
+    if len(parts) not in (3, 4) or not all(parts):
+        raise ModelError(
+            f"'{EMULATE}{names}' needs a base, a tuned model and what that was before, as in "
+            f"{EMULATE}org/large|org/small-chat|org/small"
+        )
+    try:
+        beta = float(parts[3]) if len(parts) == 4 else 1.0
+    except ValueError as error:
+        raise ModelError(f"the weight '{parts[3]}' of an emulated tuning is no number") from error
+    from scrubjay.models.weights import load_weights
+
+    try:
+        from scrubjay.models.combined import EmulatedFineTuning
+
+        loaded = {name: load_weights(name, dtype=dtype) for name in dict.fromkeys(parts[:3])}
+        base, tuned, reference = (loaded[name] for name in parts[:3])
+        model: LanguageModel = EmulatedFineTuning(base, tuned, reference, beta=beta)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] not in LOCAL_PACKAGES:
+            raise
+        raise MissingExtra(error.name, "local") from error
+    return model
 
 
 def _load_local(spec: str, dtype: str) -> LanguageModel:
