@@ -115,6 +115,8 @@ def test_equal_bids_are_drawn_evenly() -> None:
         (lambda: English((VASE,), {"a": 1, "b": 1.5}), "budget of 'b'"),
         (lambda: English((VASE,), {"a": 1, "b": 1}, increment=0), "increment"),
         (lambda: English((VASE,), {"a": 1, "b": 1}, increment=float("nan")), "increment"),
+        (lambda: English((VASE,), {"a": 1, "": 1}), "needs a name"),
+        (lambda: English((Item("x", 1, 1),), {"a": 1, "b": 10**9}), "rounds"),
         (lambda: Item("", 1, 1), "needs a name"),
         (lambda: Item("x", 0, 1), "start price of 'x'"),
         (lambda: Item("x", 1, -1), "value of 'x'"),
@@ -262,3 +264,41 @@ def test_item_sets_and_files(tmp_path: Any) -> None:
         item_set("standrad")
     with pytest.raises(InputError, match="can't be read"):
         item_set(str(tmp_path / "none.csv"))
+
+
+def test_seats_and_estimates_are_checked() -> None:
+    rule, greedy = RuleBidder(), GreedyBidder()
+    good = {"r": {"Vase": 150}, "g": {"Vase": 170}}
+    log = asyncio.run(play((VASE,), {"r": rule, "g": greedy}, 300, estimates=good))
+    assert log.estimates == good
+    bad: list[tuple[Any, Any, Any, str]] = [
+        ({"r": rule, "g": rule}, 300, good, "two seats"),
+        ({"r": rule, "g": 3}, 300, good, "needs a Bidder"),
+        ({"r": rule, "g": greedy}, 300, {"r": {"Vase": 1}}, "'g' has no estimate of 'Vase'"),
+        ({"r": rule, "g": greedy}, 300, {**good, "g": {"Vase": 1.5}}, "estimate of 'Vase'"),
+        ({"r": rule, "g": greedy}, {"r": 300}, good, "a number each"),
+        ({"r": rule, "g": greedy}, 1.5, good, "budget of 'r'"),
+        ({"r": rule, "g": greedy}, True, good, "budget of 'r'"),
+    ]
+    for bidders, budgets, estimates, sentence in bad:
+        with pytest.raises(AuctionError, match=sentence):
+            asyncio.run(play((VASE,), bidders, budgets, estimates=estimates))
+
+
+def test_a_bidder_that_misbehaves_elsewhere_is_noted_and_the_game_goes_on() -> None:
+    class Odd(RuleBidder):
+        def begin(self, view: View) -> None:
+            self.priorities = {"Vase": "high"}  # type: ignore[dict-item]
+            raise ValueError("no plan")
+
+        def reveal(self, items: Any) -> None:
+            raise ValueError("no peeking")
+
+        def reflect(self, log: Any) -> str:
+            raise ValueError("no thoughts")
+
+    log = asyncio.run(play((VASE,), {"o": Odd(), "r": RuleBidder(bids=1)}, 300))
+    assert len(log.sales) == 1
+    assert log.plans == []
+    told = " ".join(n.text for n in log.notes)
+    assert all(w in told for w in ("no plan", "no peeking", "no thoughts", "priority of 'Vase'"))

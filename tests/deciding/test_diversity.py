@@ -355,6 +355,8 @@ class Broken:
         return self.replaced.get("reset", (np.zeros(3), {}))
 
     def step(self, action: Any) -> Any:
+        if isinstance(self.replaced.get("step"), Exception):
+            raise self.replaced["step"]
         return self.replaced.get("step", (np.zeros(3), 1.0, True, False, {}))
 
 
@@ -370,6 +372,7 @@ class Broken:
         ({"step": (np.zeros(4), 1.0, True, False, {})}, r"shape \(4,\)"),
         ({"step": (np.zeros(3), 1.0, 1, False, {})}, "terminated must be"),
         ({"step": (np.zeros(3), 1.0, True, False, None)}, "must be a dict"),
+        ({"step": ValueError("I fell\nover")}, "failed with ValueError: I fell"),
         ({"action_space": Space(low=-np.inf, high=1.0)}, "finite bounds"),
         ({"action_space": None}, "action_space"),
     ],
@@ -424,6 +427,18 @@ def test_mistakes_are_one_sentence() -> None:
                 good.genomes, good.reward * np.nan, good.observations, good.behaviour, good.area
             )
 
-    for problem_ in (Short(), Nan()):
+    class Lost(Plane):
+        def evaluate(self, genomes: Any) -> Evaluations:
+            good = super().evaluate(genomes)
+            return Evaluations(
+                good.genomes, good.reward, good.observations, good.behaviour / 0, good.area + 9
+            )
+
+    class Wide(Plane):
+        limits: Any = ((-1.0, 1.0),) * 6
+
+    with pytest.raises(SearchError, match="too many"):
+        make_method("map-elites").run(Wide(), 50)
+    for problem_ in (Short(), Nan(), Lost(), Wide()):
         with pytest.raises(BrokenEnvironment):
             make_method("random").run(problem_, 50)

@@ -59,7 +59,7 @@ class Size:
 
 SIZES = {
     "smoke": Size(600, 1, 150),
-    "laptop": Size(20_000, 8),
+    "laptop": Size(20_000, 5),
     "full": Size(500_000, 15, 1000, None),
 }
 WORLDS: dict[str, Callable[[], World]] = {"arm": Arm, "maze": Maze}

@@ -53,23 +53,41 @@ async def play(
         seed: fixes estimates, draws among equal bids, and what bidders draw.
 
     Raises:
-        AuctionError: see ``English``; budgets or estimates of others than the bidders.
+        AuctionError: see ``English``; budgets or estimates of others than the bidders; a bidder
+            that is none, or sits twice.
         ScrubjayError: what a bidder's model raised.
     """
-    money = dict.fromkeys(bidders, budgets) if isinstance(budgets, int) else dict(budgets)
+    if not all(isinstance(b, Bidder) for b in bidders.values()):
+        raise AuctionError("every seat needs a Bidder")
+    if len({id(b) for b in bidders.values()}) < len(bidders):
+        raise AuctionError("one bidder can't sit in two seats; make one for each")
+    money = dict(budgets) if isinstance(budgets, Mapping) else dict.fromkeys(bidders, budgets)
     if set(money) != set(bidders):
         raise AuctionError("budgets must be those of the bidders, a number each")
     auction = English(items, {b: money[b] for b in bidders}, increment, discounts, seed)
-    drawn = (
-        estimates.draw(items, tuple(bidders), seed)
-        if isinstance(estimates, Estimates)
-        else estimates
-    )
+    if isinstance(estimates, Estimates):
+        drawn = estimates.draw(items, tuple(bidders), seed)
+    else:
+        drawn = _checked(estimates, tuple(bidders), auction)
     log = AuctionLog(
         tuple(items), dict(auction.budgets), drawn, increment, discounts, seed,
         goals={b: bidder.goal for b, bidder in bidders.items()},
     )  # fmt: skip
     return await _Auctioneer(auction, dict(bidders), log).run()
+
+
+def _checked(
+    estimates: Mapping[str, Mapping[str, int]], bidders: Sequence[str], auction: English
+) -> dict[str, dict[str, int]]:
+    """Estimates that were given, if every bidder has one of every item."""
+    names = [item.name for item in auction.items]
+    for bidder in bidders:
+        if missing := [n for n in names if n not in estimates.get(bidder, {})]:
+            raise AuctionError(f"'{bidder}' has no estimate of '{missing[0]}'")
+    return {
+        b: {n: whole(estimates[b][n], f"the estimate of '{n}' by '{b}'") for n in names}
+        for b in bidders
+    }
 
 
 class _Auctioneer:
@@ -82,7 +100,8 @@ class _Auctioneer:
         for name, bidder in self.bidders.items():
             bidder.seed = derive(self.log.seed, "bidder", name)
             bidder.priorities, bidder.beliefs, bidder.trace = {}, None, Trace()
-            bidder.reveal(self.log.items)
+            if isinstance(failed := _guarded(bidder.reveal, self.log.items), Exception):
+                self._note(name, failed)
         await self._all("begin")
         while not self.auction.state.over:
             at = self.auction.state.at
@@ -93,7 +112,7 @@ class _Auctioneer:
                 if sale is not None:
                     self.log.sales.append(sale)
                 await self._all("after")
-        memos = await _gather([b.reflect(self.log) for b in self.bidders.values()])
+        memos = await _gather([_guarded(b.reflect, self.log) for b in self.bidders.values()])
         for (name, bidder), memo in zip(self.bidders.items(), memos):
             if isinstance(memo, Exception):
                 self._note(name, memo)
@@ -114,8 +133,11 @@ class _Auctioneer:
         for (name, bidder), done in zip(self.bidders.items(), await _gather(calls)):
             if isinstance(done, Exception):
                 self._note(name, done)
-            if bidder.priorities:
-                self.log.plans.append(Planned(at, name, dict(bidder.priorities)))
+            if plan := _guarded(_plan, bidder.priorities):
+                if isinstance(plan, Exception):
+                    self._note(name, plan)
+                else:
+                    self.log.plans.append(Planned(at, name, plan))
             if bidder.beliefs is not None and moment == "after":
                 errors, checked = count_errors(bidder.beliefs, name, self.log)
                 self.log.beliefs.append(
@@ -153,6 +175,13 @@ class _Auctioneer:
     def _note(self, name: str, what: object) -> None:
         text = f"{type(what).__name__}: {what}" if isinstance(what, Exception) else str(what)
         self.log.notes.append(Note(self.auction.state.at, name, text[:400]))
+
+
+def _plan(priorities: Mapping[str, int]) -> dict[str, int]:
+    try:
+        return {str(i): whole(p, f"the priority of '{i}'") for i, p in priorities.items()}
+    except AuctionError as error:  # the bidder's mistake, not the user's
+        raise ValueError(str(error)) from error
 
 
 def _guarded(call: Any, *given: Any) -> Any:

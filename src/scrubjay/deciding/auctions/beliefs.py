@@ -61,7 +61,7 @@ def parse_beliefs(text: str) -> Beliefs | None:
     Bidders and items are kept as they are named: unknown ones count as errors, not as reasons to
     drop the whole.
     """
-    found = None
+    found, text = None, text[-20_000:]
     decoder = json.JSONDecoder()
     begin = text.find("{")
     while begin >= 0:

@@ -29,6 +29,9 @@ from dataclasses import dataclass, field, replace
 from scrubjay.core.errors import ScrubjayError
 from scrubjay.core.randomness import stream
 
+ROUNDS = 1_000_000
+"""More than this no auction may take: somebody would wait for it."""
+
 
 class AuctionError(ScrubjayError):
     """Items, budgets or bids that no auction can be held with."""
@@ -151,8 +154,8 @@ class English:
         seed: fixes the draws among equal bids.
 
     Raises:
-        AuctionError: no items, a name twice, fewer than two bidders, a budget below 1, or an
-            increment outside (0, 1].
+        AuctionError: no items, a name twice, fewer than two bidders, a budget below 1, an
+            increment outside (0, 1], or raises so small that it could go on for ever.
     """
 
     items: Sequence[Item]
@@ -173,10 +176,18 @@ class English:
             raise AuctionError(f"two items are called '{twice}'; names tell items apart")
         if len(self.budgets) < 2:
             raise AuctionError("an auction needs at least two bidders")
+        if not all(isinstance(b, str) and b.strip() for b in self.budgets):
+            raise AuctionError("every bidder needs a name")
         self.money = {b: whole(m, f"budget of '{b}'", 1) for b, m in self.budgets.items()}
         if not 0 < self.increment <= 1:
             raise AuctionError(f"the increment must be a share in (0, 1], not {self.increment!r}")
         self.discounts = whole(self.discounts, "the number of discounts")
+        least = self._least_raise(min(item.start for item in self.items))
+        if max(self.money.values()) // least > ROUNDS:
+            raise AuctionError(
+                f"with budgets of {max(self.money.values())} and raises of {least} an auction "
+                f"could take more than {ROUNDS} rounds; raise the start prices or the increment"
+            )
         self.state = self._open(tuple(Lot(i.name, i.start) for i in self.items), 0, ())
 
     @property
@@ -262,6 +273,9 @@ class English:
     def _open(self, lots: tuple[Lot, ...], at: int, sales: tuple[Sale, ...]) -> State:
         if at == len(lots):
             return State(lots, at, 0, 0, sales=sales)
-        # a hair more, for products such as 0.7 * 10 = 6.999…
-        raised = max(1, math.floor(self.increment * lots[at].start + 1e-9))
+        raised = self._least_raise(lots[at].start)
         return State(lots, at, lots[at].start, raised, sales=sales)
+
+    def _least_raise(self, start: int) -> int:
+        # a hair more, for products such as 0.7 * 10 = 6.999…
+        return max(1, math.floor(self.increment * start + 1e-9))

@@ -29,7 +29,7 @@ from scrubjay.deciding.auctions.beliefs import Beliefs, parse_beliefs
 from scrubjay.deciding.auctions.game import View
 from scrubjay.models.prompting.prompts import render_prompt
 from scrubjay.models.prompting.untrusted import one_line
-from scrubjay.models.types import LanguageModel
+from scrubjay.models.types import Choice, LanguageModel
 
 OUT = '"I\'m out!"'
 
@@ -52,8 +52,8 @@ class Asker:
         self.trace.add(Generated(text, done.text, cost=spent))
         return done.text
 
-    async def logs(self, prompt: str, options: Sequence[str], **values: Any) -> list[float]:
-        """Log-probabilities of options after a prompt file, each up to the same constant."""
+    async def choose(self, prompt: str, options: Sequence[str], **values: Any) -> Choice:
+        """Which option the model would say after a prompt file."""
         text, began = _text(prompt, values), time.perf_counter()
         choice = await self.model.choose(text, options)
         spent = Cost(choice.tokens_in, choice.tokens_out, 1, seconds=time.perf_counter() - began)
@@ -63,7 +63,7 @@ class Asker:
                 parsed=choice.parsed, cost=spent,
             )
         )  # fmt: skip
-        return [math.log(max(p, 1e-12)) for p in choice.probabilities]
+        return choice
 
 
 class Voice(Protocol):
@@ -90,10 +90,13 @@ class Choosing:
     async def plan(self, asker: Asker, scene: Mapping[str, Any], view: View) -> Mapping[str, int]:
         options = ("1", "2", "3")
         names = [lot.name for lot in view.state.coming]
-        rows = [
-            await asker.logs("auction_priority", options, **scene, item=one_line(name))
+        told = [
+            await asker.choose("auction_priority", options, **scene, item=one_line(name))
             for name in names
         ]
+        if any(choice.parsed for choice in told):  # no probabilities: its word is all there is
+            return {name: choice.index + 1 for name, choice in zip(names, told)}
+        rows = [_logs(choice) for choice in told]
         # What it says of all things alike is a habit: a priority is what is said of this one more.
         usual = [sum(column) / len(rows) for column in zip(*rows)]
         leanings = [
@@ -109,10 +112,12 @@ class Choosing:
         if not amounts or scene["problem"]:
             return None
         options = [*(f'"I bid {a} dollars!"' for a in amounts), OUT]
-        told = await asker.logs("auction_bid", options, **scene)
-        habit = await asker.logs("auction_nothing", options)
-        gains = [a - b for a, b in zip(told, habit)]
-        best = max(range(len(gains)), key=gains.__getitem__)
+        told = await asker.choose("auction_bid", options, **scene)
+        best = told.index
+        if not told.parsed:
+            habit = await asker.choose("auction_nothing", options)
+            gains = [a - b for a, b in zip(_logs(told), _logs(habit))]
+            best = max(range(len(gains)), key=gains.__getitem__)
         return amounts[best] if best < len(amounts) else None
 
     async def books(
@@ -127,18 +132,18 @@ class Choosing:
         if sale.winner is not None:
             shown = ["You" if n == view.me else one_line(n) for n in names]
             history = bids_told(view.state.last, view.me)
-            logs = await asker.logs(
+            said = await asker.choose(
                 "auction_who", shown, item=one_line(sale.lot.name), history=history
             )
-            winner = names[max(range(len(names)), key=logs.__getitem__)]
+            winner = names[said.index]
         mine = winner == view.me
         sums = [before.money - sale.price, before.money, before.money - sale.lot.start]
         options = list(dict.fromkeys(str(max(0, s)) for s in sums))
         told = sale_told(replace(sale, winner=winner), view.me)
-        logs = await asker.logs(
+        left = await asker.choose(
             "auction_money", options, money=before.money, hammer=told, mine=mine, price=sale.price
         )
-        money = int(options[max(range(len(options)), key=logs.__getitem__)])
+        money = int(options[left.index])
         return _booked(before, winner, sale.lot.name, sale.price, sale.value, money)
 
 
@@ -212,6 +217,11 @@ def thirds(values: Sequence[float]) -> list[int]:
     """1, 2 or 3 by third of the order; equal values get the same."""
     order = sorted(values)
     return [1 + min(2, 3 * order.index(v) // len(order)) for v in values]
+
+
+def _logs(choice: Choice) -> list[float]:
+    """Log-probabilities of the options, each up to the same constant."""
+    return [math.log(max(p, 1e-12)) for p in choice.probabilities]
 
 
 def _named(beliefs: Beliefs | None, view: View) -> Beliefs | None:

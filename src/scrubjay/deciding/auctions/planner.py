@@ -25,7 +25,7 @@ paper's prompts; priorities 1–3 as in 3.3.
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
@@ -161,21 +161,26 @@ class Forgetful(Bidder):
         share(self.errs, "the probability of an error")
         self.goal = self.mind.goal
 
-    def begin(self, view: View) -> None:
+    def reveal(self, items: tuple[Item, ...]) -> None:
+        self.mind.reveal(items)
+
+    async def begin(self, view: View) -> None:
         self._draw = stream(self.seed, "forgetful")
         self._thinks = view.money
-        self.mind.begin(view)
-        self.priorities = self.mind.priorities
+        self.mind.seed, self.mind.trace = self.seed, self.trace
+        await self._let(self.mind.begin(view))
 
-    def bid(self, view: View, problem: str = "") -> int | None:
-        said = self.mind.bid(view, problem)
-        assert said is None or isinstance(said, int)
-        return said
+    def bid(self, view: View, problem: str = "") -> object:
+        return self.mind.bid(view, problem)
 
-    def after(self, view: View) -> None:
+    async def after(self, view: View) -> None:
         if self._draw.random() >= self.errs:
             self._thinks = view.money
-        self.mind.after(replace(view, money=self._thinks))
+        await self._let(self.mind.after(replace(view, money=self._thinks)))
+
+    async def _let(self, done: Awaitable[None] | None) -> None:
+        if done is not None:
+            await done
         self.priorities = self.mind.priorities
 
 

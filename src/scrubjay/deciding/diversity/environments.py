@@ -196,10 +196,18 @@ class GymProblem:
         return total, [kept[max(0, t - 1)] for t in times], point
 
     def _reset(self) -> tuple[Floats, dict[str, Any]]:
-        got = self.env.reset(seed=self.seed)
+        got = self._call(self.env.reset, seed=self.seed)
         if not isinstance(got, tuple) or len(got) != 2 or not isinstance(got[1], dict):
             raise BrokenEnvironment("reset(seed=…) must give (observation, info), info a dict")
         return _observation(got[0], None), got[1]
+
+    @staticmethod
+    def _call(method: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        try:
+            return method(*given, **named)
+        except Exception as error:
+            told = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise BrokenEnvironment(f"the environment failed with {told:.200}") from error
 
     def _step(self, outputs: Floats) -> tuple[Floats, float, bool, dict[str, Any]]:
         if self._n:
@@ -207,7 +215,7 @@ class GymProblem:
         else:
             action = self._low + (outputs + 1) / 2 * (self._high - self._low)
             action = action.reshape(self.env.action_space.shape).astype(self._low.dtype)
-        got = self.env.step(action)
+        got = self._call(self.env.step, action)
         if not isinstance(got, tuple) or len(got) != 5:
             raise BrokenEnvironment(
                 "step(action) must give (observation, reward, terminated, truncated, info)"

@@ -95,10 +95,14 @@ class Grid:
     """
 
     def __init__(self, limits: Sequence[tuple[float, float]], cells: int = 50) -> None:
-        self.low, self.high = np.asarray(limits, dtype=float).T
-        if cells < 1 or not (self.low < self.high).all():
+        self.low, self.high = np.asarray(limits, dtype=float).reshape(-1, 2).T
+        if cells < 1 or not len(self.low) or not (self.low < self.high).all():
             raise SearchError("a grid needs cells, and limits (low, high) with low below high")
         self.cells, self.size = cells, cells ** len(self.low)
+        if self.size > 2**31:
+            raise SearchError(
+                f"{cells} cells in each of {len(self.low)} dimensions are too many; take fewer"
+            )
 
     def index(self, points: Floats) -> Ints:
         """The cell of each point, a number from 0 to size − 1."""

@@ -24,6 +24,8 @@ from scrubjay.deciding.diversity.types import (
     checked_reward,
 )
 
+CELLS = 1_000_000
+"""Of the grid, at most."""
 Progress = Callable[[int, int], None]
 
 
@@ -51,8 +53,13 @@ class Tally:
     ) -> None:
         if budget < 1 or every < 1:
             raise SearchError(f"a search needs a budget of at least one evaluation, not {budget}")
+        low, high = problem.bounds
+        if problem.genome < 1 or not (np.isfinite([low, high]).all() and low < high):
+            raise SearchError("a problem needs genomes of at least one entry and finite bounds")
         self.problem, self.budget, self.every, self.progress = problem, budget, every, progress
-        self.grid = Grid(problem.limits, cells)
+        # In many dimensions fewer cells each: a grid that cannot be filled says nothing.
+        dimensions = max(1, len(problem.limits))
+        self.grid = Grid(problem.limits, max(2, min(cells, int(CELLS ** (1 / dimensions)))))
         self.used, self.rewarded = 0, 0
         self.spent: dict[str, int] = {}
         self.curve: list[dict[str, Any]] = []
@@ -79,6 +86,12 @@ class Tally:
         checked_reward(found.reward, len(genomes))
         if (found.reward < 0).any():
             raise BrokenEnvironment("a reward is below 0; shift rewards so that 0 means none")
+        if found.behaviour.shape != (len(genomes), len(self.grid.low)):
+            raise BrokenEnvironment("a behaviour needs as many dimensions as there are limits")
+        if not (np.isfinite(found.behaviour).all() and np.isfinite(found.observations).all()):
+            raise BrokenEnvironment("a behaviour or observation holds a number that isn't finite")
+        if len(found) and not -1 <= found.area.min() <= found.area.max() < len(self.best):
+            raise BrokenEnvironment(f"areas are numbered from 0 to {len(self.best) - 1}, -1: none")
         self.used += len(genomes)
         self.spent[purpose] = self.spent.get(purpose, 0) + len(genomes)
         self._visited[self.grid.index(found.behaviour)] = True

@@ -184,6 +184,11 @@ class Maze:
         if not walls or len({len(row) for row in walls}) != 1 or not walls[0]:
             raise SearchError("the walls of a maze are rows of equal length")
         self.walls = np.array([[c == "#" for c in row] for row in walls])
+        # Whether the cells to the right, left, below and above are walls; the rim repeats itself.
+        wide = np.pad(self.walls, 1, mode="edge").astype(float)
+        self._near = np.stack(
+            [wide[1:-1, 2:], wide[1:-1, :-2], wide[2:, 1:-1], wide[:-2, 1:-1]], axis=2
+        )
         if steps < 1 or not 0 < speed < 1 / max(self.walls.shape):
             raise SearchError("a maze needs a step or more, each shorter than a cell")
         self.steps, self.speed, self.start = steps, speed, start
@@ -203,9 +208,9 @@ class Maze:
         self._t += 1
         for axis in (0, 1):  # one after the other: a wall is slid along
             to = self._at.copy()
-            to[:, axis] = np.clip(to[:, axis] + self.speed * actions[:, axis], 0, 1 - 1e-9)
-            free = ~self._blocked(to)
-            self._at[free] = to[free]
+            to[:, axis] += self.speed * actions[:, axis]
+            np.minimum(np.maximum(to, 0, out=to), 1 - 1e-9, out=to)
+            self._at = np.where(self._blocked(to)[:, None], self._at, to)
         reward = np.zeros(len(actions))
         if self._t == self.steps:
             reward = self.discs.inside(self._at)[1]
@@ -222,14 +227,10 @@ class Maze:
 
     def _blocked(self, points: Floats) -> np.ndarray:
         h, w = self.walls.shape
-        return np.asarray(
-            self.walls[(points[:, 1] * h).astype(int), (points[:, 0] * w).astype(int)]
-        )
+        x, y = (points * (w, h)).astype(int).T
+        return np.asarray(self.walls[y, x])
 
     def _seen(self) -> Floats:
-        reach = 1.0 / self.walls.shape[1]
-        near = [
-            self._blocked(np.clip(self._at + reach * np.asarray(d), 0, 1 - 1e-9)).astype(float)
-            for d in ((1, 0), (-1, 0), (0, 1), (0, -1))
-        ]
-        return np.column_stack([2 * self._at - 1, *near])
+        h, w = self.walls.shape
+        x, y = (self._at * (w, h)).astype(int).T
+        return np.concatenate([2 * self._at - 1, self._near[y, x]], axis=1)
