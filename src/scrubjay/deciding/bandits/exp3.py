@@ -63,15 +63,15 @@ class Exp3:
         return (1 - self.gamma) * self.weights.probabilities() + self.gamma / self._arms
 
     def select(self, context: Any = None) -> Ints:
-        sums = self.weights.sums()
         drawn = self._lanes.uniform()
         if self.gamma:
             self._q = self.probabilities()
             arms = pick(self._q, drawn)
             self._played = self._q[self.weights.rows, arms]
         else:
-            arms = pick(self.weights.values, drawn)
-            self._played = self.weights.values[self.weights.rows, arms] / sums
+            sums = self.weights.running()
+            arms = pick(self.weights.values, drawn, sums)
+            self._played = self.weights.values[self.weights.rows, arms] / sums[-1]
         return arms
 
     def update(self, arms: Ints, reward: Floats, seen: Any = None) -> None:

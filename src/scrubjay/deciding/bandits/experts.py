@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from scrubjay.deciding.bandits.lanes import Floats, Ints, Lanes, pick
+from scrubjay.deciding.bandits.lanes import Floats, Ints, Lanes, pick, running
 from scrubjay.deciding.bandits.types import Feedback, Setting, unit
 
 
@@ -51,12 +51,17 @@ class Weights:
         return self.values / self.sums()[:, None]
 
     def sums(self) -> Floats:
-        total: Floats = self.values.sum(axis=1)
-        bad = np.flatnonzero((total < 1e-9) | (total > 1e200))
-        if bad.size:
-            self._rescale(bad)
-            total = self.values.sum(axis=1)
-        return total
+        """The sum of every row."""
+        return np.asarray(self.running()[-1])
+
+    def running(self) -> Floats:
+        """Running sums of the rows, (arms, runs), for ``pick``."""
+        found = running(self.values)
+        total = found[-1]
+        if total.min() < 1e-9 or total.max() > 1e200:
+            self._rescale(np.flatnonzero((total < 1e-9) | (total > 1e200)))
+            found = running(self.values)
+        return found
 
     def _rescale(self, rows: Ints) -> None:
         self._offset[rows] = self.logs[rows].max(axis=1)

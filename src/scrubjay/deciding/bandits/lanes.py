@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _CELLS = 2_000_000
 """Numbers drawn ahead at most, all runs together."""
-_AHEAD = 128
+_AHEAD = 256
 """Rounds drawn ahead at most."""
 
 
@@ -97,30 +97,43 @@ class _Block:
         self, kind: str, shape: tuple[int, ...], generators: list[np.random.Generator]
     ) -> None:
         self._draw = [getattr(g, kind) for g in generators]
-        self._shape = shape
         size = max(1, int(np.prod(shape))) * len(generators)
         self._ahead = self._used = max(1, min(_AHEAD, _CELLS // size))
-        self._drawn: Floats = np.empty((self._ahead, len(generators), *shape))
+        self._own: Floats = np.empty((len(generators), self._ahead, *shape))
+        self._drawn: Floats = self._own
 
     def next(self) -> Floats:
         if self._used == self._ahead:
-            # New memory: callers may keep and change what they were given.
-            self._drawn = np.empty_like(self._drawn)
-            for run, draw in enumerate(self._draw):
-                self._drawn[:, run] = draw((self._ahead, *self._shape))
+            for draw, own in zip(self._draw, self._own):
+                draw(out=own)
+            # Round by round, and new memory: callers may keep and change what they were given.
+            self._drawn = np.array(self._own.swapaxes(0, 1), order="C")
             self._used = 0
         self._used += 1
         return np.asarray(self._drawn[self._used - 1])
 
 
-def pick(probabilities: Floats, uniform: Floats) -> Ints:
-    """The index at which the running sum of each row first exceeds its uniform number.
+def pick(weights: Floats, uniform: Floats, sums: Floats | None = None) -> Ints:
+    """The index at which the running sum of each row first exceeds its uniform number's share.
 
-    Rows need not sum to 1; an index of weight 0 is never picked.
+    Rows need not sum to 1; an index of weight 0 is never picked. ``sums``: what ``running`` gave.
     """
-    sums = np.cumsum(probabilities, axis=1)
+    if sums is None:
+        sums = running(weights)
     # A hair below the sum: else rounding could leave no index at all.
-    return np.asarray(np.argmax(sums > (uniform * (1 - 1e-15) * sums[:, -1])[:, None], axis=1))
+    return np.asarray((sums <= uniform * (1 - 1e-15) * sums[-1]).sum(axis=0))
+
+
+def running(weights: Floats) -> Floats:
+    """Running sums of the rows of (runs, n), as (n, runs).
+
+    Column by column: for short rows several times faster than ``cumsum``, with the same bits.
+    """
+    sums = np.empty(weights.shape[::-1])
+    sums[0] = weights[:, 0]
+    for k in range(1, len(sums)):
+        np.add(sums[k - 1], weights[:, k], out=sums[k])
+    return sums
 
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
