@@ -151,4 +151,18 @@ def _show(logs: list[AuctionLog], by: str, title: str, as_json: bool) -> None:
     from scrubjay.deciding.auctions import table as ranking
 
     rows = ranking(logs, by)  # type: ignore[arg-type]
-    emit(rows, as_json, lambda: table(rows, title=f"{title}: {len(logs)} games"))
+    shown = [
+        {"bidder": r["bidder"], "TrueSkill": f"{r['trueskill']:.1f} ± {r['sigma']:.1f}"}
+        | {"profit": _around(r["profit"], r["high"]), "items": f"{r['items']:.1f}"}
+        | {"above value": _percent(r["curse"]), "refused": _percent(r["CFR"])}
+        for r in rows
+    ]
+    emit(rows, as_json, lambda: table(shown, title=f"{title}: {len(logs)} games"))
+
+
+def _around(value: float, high: float | None) -> str:
+    return f"{value:.0f}" + ("" if high is None else f" ± {high - value:.0f}")
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{share:.0%}"

@@ -105,7 +105,8 @@ def _read(path: Path) -> list[Item]:
             with open(path, encoding="utf-8-sig", newline="") as file:
                 rows = list(csv.DictReader(file))
         except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise InputError(f"can't be read: {error}", file=path) from error
+            why = error.strerror if isinstance(error, OSError) else "it is not a CSV file in UTF-8"
+            raise InputError(f"can't be read: {why}", file=path) from error
     first = 1 if path.suffix == ".jsonl" else 2
     items = [_item(row, path, line) for line, row in enumerate(rows, first)]
     if not items:
