@@ -34,6 +34,8 @@ def chat(
 ) -> None:
     """Ask one question after another; follow-ups may point back. :why, :quit.
 
+    With questions from a file or pipe the exit status is 2 if one could not be answered.
+
     Example: scrubjay chat --index my.index
     """
     import asyncio
@@ -41,15 +43,19 @@ def chat(
     from scrubjay.app.asking import open_desk
 
     desk = open_desk(index, agent, model, passages)
-    asyncio.run(_talk(desk))
+    failed = asyncio.run(_talk(desk))
+    if failed and not sys.stdin.isatty():  # somebody at a terminal has read it
+        raise typer.Exit(2)
 
 
-async def _talk(desk: Desk) -> None:
+async def _talk(desk: Desk) -> int:
+    """The conversation; returns how many lines could not be answered."""
     from scrubjay.core.errors import ScrubjayError
     from scrubjay.retrieval.files import printable
 
     history: list[Message] = []
     last: Reply | None = None
+    failed = 0
     try:
         await desk.model.check()
         if sys.stdin.isatty():
@@ -66,9 +72,11 @@ async def _talk(desk: Desk) -> None:
                 try:
                     last = await _turn(desk, line, history)
                 except ScrubjayError as error:
+                    failed += 1
                     print(f"scrubjay: {printable(str(error))}", file=sys.stderr)
     finally:
         await desk.model.close()
+    return failed
 
 
 async def _turn(desk: Desk, line: str, history: list[Message]) -> Reply:
