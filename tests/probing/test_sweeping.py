@@ -20,7 +20,7 @@ from scrubjay.probing import (
     sweep,
 )
 from scrubjay.probing.planted import induction_model
-from scrubjay.probing.sweeping import most_rows
+from scrubjay.probing.tail import most_rows
 
 A, B = tokens(2, 8, 1), tokens(2, 8, 2)
 RIGHT, WRONG = [3, 4], [5, 6]

@@ -81,6 +81,26 @@ def padded(
     return {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
 
 
+def rows_of(inputs: dict[str, Tensor], part: Tensor) -> dict[str, Tensor]:
+    """Some of the rows of ``as_inputs``."""
+    return {name: value[part.to(value.device)] for name, value in inputs.items()}
+
+
+def each_position(position: int | Tensor, count: int, length: int, name: str) -> Tensor:
+    """(examples,) positions counted from 0.
+
+    Raises:
+        ProbeError: one lies outside the prompts, or they are of another number.
+    """
+    each = torch.as_tensor(position).long().cpu()
+    each = each.expand(count) if each.dim() == 0 else each
+    if each.shape != (count,):
+        raise ProbeError(f"{name}: one position for each of {count} examples is due")
+    if int(each.min()) < -length or int(each.max()) >= length:
+        raise ProbeError(f"{name}: prompts of {length} tokens have no position {position}")
+    return torch.where(each < 0, each + length, each)
+
+
 def _tensor(prompts: Any) -> Tensor:
     ids: Tensor
     if isinstance(prompts, Tensor):

@@ -27,18 +27,11 @@ from torch import Tensor
 
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.errors import ProbeError, byte_count
-from scrubjay.probing.inputs import InputsLike, as_inputs
+from scrubjay.probing.inputs import InputsLike, as_inputs, each_position, rows_of
+from scrubjay.probing.metrics import Metric, measured
 from scrubjay.probing.sites import Site, SiteLike
-from scrubjay.probing.sweeping import (
-    Metric,
-    Swept,
-    each_position,
-    example_parts,
-    measured,
-    most_rows,
-    rows_of,
-)
-from scrubjay.probing.tail import Base
+from scrubjay.probing.sweeping import Swept
+from scrubjay.probing.tail import Base, example_parts, most_rows
 from scrubjay.probing.taps import Pass, Tap, written
 
 ROWS = 512
@@ -67,7 +60,7 @@ def path_patch(
         senders: heads, as (layer, head) or sites of z; a sender that isn't below any receiver can't
             reach it and changes nothing.
         receivers: sites of q, k or v with a head (k and v count key-value heads), or "logits".
-        metric: see ``sweep``.
+        metric: see ``metrics``.
         position: of senders and receivers; (examples,) if each has its own.
         source_position: where the senders are taken from in ``source``; None: the same.
         read: the position whose logits the metric gets.

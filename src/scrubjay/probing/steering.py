@@ -21,7 +21,7 @@ from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.positions import Positions, PositionsLike, check_reached
 from scrubjay.probing.recording import finite
-from scrubjay.probing.sites import Site, SiteLike
+from scrubjay.probing.sites import Site
 from scrubjay.probing.taps import Pass, tapped, written
 
 How = Literal["add", "project_out", "affine"]
@@ -30,7 +30,7 @@ How = Literal["add", "project_out", "affine"]
 @contextmanager
 def steer(
     model: Any,
-    directions: Mapping[int | SiteLike, Any],
+    directions: Mapping[Any, Any],
     *,
     how: How = "add",
     scale: float = 1.0,

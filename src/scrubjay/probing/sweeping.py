@@ -23,15 +23,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from scrubjay.probing.anatomy import Anatomy
-from scrubjay.probing.errors import OverBudget, ProbeError, byte_count
-from scrubjay.probing.inputs import InputsLike, as_inputs
-from scrubjay.probing.recording import record
+from scrubjay.probing.errors import ProbeError, byte_count
+from scrubjay.probing.inputs import InputsLike, as_inputs, each_position, rows_of
+from scrubjay.probing.metrics import Metric, measured
 from scrubjay.probing.sites import Site, SiteLike
-from scrubjay.probing.tail import Base
+from scrubjay.probing.tail import Base, example_parts, most_rows
 from scrubjay.probing.taps import Pass, Tap, written
 
-Metric = Callable[[Tensor, Tensor], Tensor]
-"""Logits (rows, vocabulary) and the example each row is (rows,) → one number a row."""
+OWN_COLUMN = ("z", "attn_out", "resid_mid", "mlp_out", "neurons", "resid_post")
+"""Components that change only their own column of their own block, which is then run on that column
+alone; the batch begins at the block above."""
 
 ROW_TOKENS = 512
 """Tokens of a batch, about: enough to keep the processor busy, few enough to stay in its cache."""
@@ -79,18 +80,6 @@ class Swept:
         return grid
 
 
-def logit_difference(right: Sequence[int] | Tensor, wrong: Sequence[int] | Tensor) -> Metric:
-    """Logit of each example's ``right`` token minus that of its ``wrong`` one."""
-    a, b = torch.as_tensor(right), torch.as_tensor(wrong)
-    return lambda x, n: x.gather(1, a.to(n)[n, None])[:, 0] - x.gather(1, b.to(n)[n, None])[:, 0]
-
-
-def log_probability(tokens: Sequence[int] | Tensor) -> Metric:
-    """Log-probability (natural) of each example's token."""
-    a = torch.as_tensor(tokens)
-    return lambda x, n: x.float().log_softmax(-1).gather(1, a.to(n)[n, None])[:, 0]
-
-
 def sweep(
     model: Any,
     base: InputsLike,
@@ -110,7 +99,7 @@ def sweep(
         base: prompts (examples, tokens), which are patched.
         source: prompts of the same shape, from which activations are taken.
         sites: where; a site without a position is patched at all of them at once.
-        metric: see ``Metric``.
+        metric: see ``metrics``.
         read: the position whose logits the metric gets, (examples,) if each has its own.
         positions: (examples,) each example's own position, for the sites without one.
         budget: most bytes of activations in memory; examples are taken in parts that fit.
@@ -145,11 +134,6 @@ def sweep(
     return Swept(places, patched, first, second)
 
 
-def rows_of(inputs: dict[str, Tensor], part: Tensor) -> dict[str, Tensor]:
-    """Some of the rows of ``as_inputs``."""
-    return {name: value[part.to(value.device)] for name, value in inputs.items()}
-
-
 class _Work:
     """A sweep under way."""
 
@@ -174,18 +158,17 @@ class _Work:
         """The sweep over some of the examples: patched, base, source."""
         read = self.read[part]
         wanted = tuple(dict.fromkeys(Site(s.component, s.layer) for s in self.sites))
-        source = Base(self.anatomy, out)
-        with torch.no_grad(), record(self.anatomy, *wanted, budget="1TB") as seen:
-            self.anatomy.body(**out, use_cache=False)
-        after = measured(self.metric, source.logits(read), part)
+        source = Base(self.anatomy, out, keep=wanted)
+        after, seen = measured(self.metric, source.logits(read), part), source.kept
         del source
-        base = Base(self.anatomy, into)
+        base = Base(self.anatomy, into, keep=[Site("z", s.layer) for s in wanted])
         before = measured(self.metric, base.logits(read), part)
         patched = torch.zeros(len(self.sites), len(part), dtype=torch.float64)
         for place in wanted:
-            values = seen[place].to(base.device)
-            for numbers, rows in self._batches(place, part, base.length, read):
-                patched[numbers, rows] = self._run(base, place, values, numbers, rows, part, read)
+            for numbers, rows in self._batches(place, part, read):
+                patched[numbers, rows] = self._run(
+                    base, place, seen[place], numbers, rows, part, read
+                )
                 self._tell(len(rows))
         return patched.numpy(), before.numpy(), after.numpy()
 
@@ -194,9 +177,7 @@ class _Work:
         where = self.where[number]
         return torch.zeros(len(part), dtype=torch.long) if where is None else where[part]
 
-    def _batches(
-        self, place: Site, part: Tensor, length: int, read: Tensor
-    ) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self, place: Site, part: Tensor, read: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """(site number, example of the part) of each row, in batches of about ``ROW_TOKENS``,
         rows that begin late together. Patches behind the reading position change nothing."""
         mine = [
@@ -235,13 +216,21 @@ class _Work:
         start = min(int(own.min()), int(read[rows].max()))
         heads = [self.sites[n].head for n in numbers]
         whole = torch.tensor([self.where[n] is None for n in numbers])
-        tap = _putting(values, rows, own, heads, whole, start)
+        layer, columns, hidden = place.layer, torch.arange(start, base.length), None
+        if place.component in OWN_COLUMN and not whole.any():
+            put = _putting(values, rows, own, heads, whole, own[:, None])
+            held = base.kept[Site("z", layer)][rows, own][:, None]
+            taps: list[Any] = [("z", layer, lambda *_: held), (place.component, layer, put)]
+            after = base.column(rows, layer=layer, own=own, taps=taps)
+            layer, taps = layer + 1, []
+            hidden = base.stream[layer][rows, start : int(read[rows].max()) + 1]
+            here = (own < start + hidden.shape[1]).nonzero()[:, 0]
+            hidden[here, own[here] - start] = after[here]
+        else:
+            put = _putting(values, rows, own, heads, whole, columns.expand(len(rows), -1))
+            taps = [(place.component, layer, put)]
         logits = base.rerun(
-            rows,
-            layer=place.layer,
-            start=start,
-            read=read[rows],
-            taps=[(place.component, place.layer, tap)],
+            rows, layer=layer, start=start, read=read[rows], taps=taps, hidden=hidden
         )
         return measured(self.metric, logits, part[rows])
 
@@ -252,16 +241,23 @@ class _Work:
 
 
 def _putting(
-    values: Tensor, rows: Tensor, own: Tensor, heads: list[int | None], whole: Tensor, start: int
+    values: Tensor,
+    rows: Tensor,
+    own: Tensor,
+    heads: list[int | None],
+    whole: Tensor,
+    columns: Tensor,
 ) -> Tap:
-    """Writes into each row its example's source value, at its own position and head."""
+    """Writes into each row its example's source value, at its own position and head.
+
+    ``columns``: (rows, n) the position of each column of the pass.
+    """
 
     def put(x: Tensor, now: Pass) -> Tensor:
         x = written(x)
-        columns = torch.arange(start, start + now.length)
-        hit = (columns == own[:, None]) | whole[:, None]
-        n, c = hit.nonzero(as_tuple=True)
-        new = values[rows[n], c + start].to(x.dtype)
+        here = columns[:, : now.length]
+        n, c = ((here == own[:, None]) | whole[:, None]).nonzero(as_tuple=True)
+        new = values[rows[n], here[n, c]].to(x.dtype)
         if any(head is not None for head in heads):
             every = torch.tensor([-1 if head is None else head for head in heads])[n]
             one = every >= 0
@@ -273,68 +269,7 @@ def _putting(
     return put
 
 
-def measured(metric: Metric, logits: Tensor, examples: Tensor) -> Tensor:
-    """The metric as float64 on the CPU.
-
-    Raises:
-        ProbeError: it isn't one finite number a row.
-    """
-    found = torch.as_tensor(metric(logits, examples.to(logits.device))).detach().double().cpu()
-    if found.shape != examples.shape or not bool(found.isfinite().all()):
-        raise ProbeError(
-            f"the metric must return one finite number for each of {len(examples)} rows, not "
-            f"{tuple(found.shape)} with {int((~found.isfinite()).sum())} that aren't finite"
-        )
-    return found
-
-
-def each_position(position: int | Tensor, count: int, length: int, name: str) -> Tensor:
-    """(examples,) positions counted from 0.
-
-    Raises:
-        ProbeError: one lies outside the prompts, or they are of another number.
-    """
-    each = torch.as_tensor(position).long().cpu()
-    each = each.expand(count) if each.dim() == 0 else each
-    if each.shape != (count,):
-        raise ProbeError(f"{name}: one position for each of {count} examples is due")
-    if int(each.min()) < -length or int(each.max()) >= length:
-        raise ProbeError(f"{name}: prompts of {length} tokens have no position {position}")
-    return torch.where(each < 0, each + length, each)
-
-
 def _columns(site: Site, positions: Tensor | None, count: int, length: int) -> Tensor | None:
     if site.position is not None:
         return each_position(site.position, count, length, str(site))
     return None if positions is None else each_position(positions, count, length, "positions")
-
-
-def most_rows(anatomy: Anatomy, budget: int) -> int:
-    """Rows of a batch whose logits, and a metric's copies of them, fit into a quarter."""
-    return max(1, budget // 4 // (3 * 4 * anatomy.w_u.shape[1]))
-
-
-def example_parts(
-    anatomy: Anatomy, sites: Sequence[Site], count: int, length: int, budget: int
-) -> list[Tensor]:
-    """Examples in parts whose kept activations, of both runs, fit into half of the budget; the
-    other half is for the runs themselves.
-
-    Raises:
-        OverBudget: one example is too much.
-    """
-    size = torch.empty(0, dtype=anatomy.dtype).element_size()
-    kept = anatomy.n_layers * (anatomy.d_model + 2 * anatomy.n_kv_heads * anatomy.d_head)
-    wanted = {(s.component, s.layer) for s in sites}
-    width = max(anatomy.d_model, anatomy.n_heads * anatomy.d_head)
-    for site in sites:
-        if site.component == "neurons":
-            width = max(width, anatomy.neurons(site.layer or 0))
-    one = length * size * (kept + 2 * len(wanted) * width)
-    fit = budget // 2 // one
-    if fit < 1:
-        raise OverBudget(
-            f"one example of {length} tokens needs {2 * one:,} bytes, the budget is {budget:,}; "
-            "sweep fewer layers at once or raise it"
-        )
-    return [torch.arange(i, min(i + fit, count)) for i in range(0, count, fit)]

@@ -3,7 +3,8 @@
 A change at block l, position p of a causal model leaves everything below l and everything before p
 as it was. ``Base`` runs the prompts once and keeps what later runs start from:
 
-    stream[l]        residual stream entering block l      (examples, T, width)
+    stream[l]        residual stream entering block l; the last: the final norm
+                                                           (examples, T, width)
     keys, values[l]  of every position                     (examples, heads, T, size)
 
     base.rerun(rows, layer=l, start=p, taps=…)   # row r is example rows[r], changed by the taps
@@ -25,7 +26,7 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from scrubjay.probing.anatomy import Anatomy
-from scrubjay.probing.errors import ProbeError
+from scrubjay.probing.errors import OverBudget, ProbeError
 from scrubjay.probing.recording import record
 from scrubjay.probing.sites import Site
 from scrubjay.probing.taps import AttentionTap, Tap, tapped
@@ -55,11 +56,10 @@ class Base:
         self.anatomy, self.inputs = anatomy, inputs
         self.length = int(inputs["input_ids"].shape[1])
         self.device = inputs["input_ids"].device
-        streams = anatomy.sites("resid_pre")
+        streams = (*anatomy.sites("resid_pre"), Site("resid_post", anatomy.n_layers - 1))
         cache = DynamicCache()
         with torch.no_grad(), record(anatomy, *streams, *keep, budget="1TB") as seen:
-            out = anatomy.body(**inputs, past_key_values=cache, use_cache=True)
-        self.final: Tensor = out.last_hidden_state
+            anatomy.body(**inputs, past_key_values=cache, use_cache=True)
         self.stream = [seen[site].to(self.device) for site in streams]
         self.kept = {site: seen[site].to(self.device) for site in keep}
         layers: list[Any] = list(cache.layers)
@@ -82,6 +82,7 @@ class Base:
         read: Tensor | None = None,
         taps: Taps = (),
         alone: Tensor | None = None,
+        hidden: Tensor | None = None,
     ) -> Tensor:
         """Run the model from block ``layer`` and position ``start`` on.
 
@@ -92,6 +93,7 @@ class Base:
             taps: see ``tapped``; the pass's columns begin at ``start``.
             alone: (rows,) instead of the columns from ``start`` on, run this one of each row, which
                 then sees only itself (for runs in which every head's output is written anyway).
+            hidden: (rows, columns, width) what block ``layer`` gets, if not the kept stream.
 
         Returns:
             (rows, vocabulary) logits.
@@ -99,15 +101,13 @@ class Base:
         anatomy, rows = self.anatomy, rows.to(self.device)
         stop = self.length if read is None else int(read.max()) + 1
         options = self._options(rows, start, stop, alone)
-        if layer < anatomy.n_layers:
+        if hidden is None:
             hidden = self._part(self.stream[layer], rows, start, stop, alone)
-        else:
-            hidden = self._part(self.final, rows, start, stop, alone)
         columns = None
         if read is not None:
             columns = (read.to(self.device) - start) if alone is None else torch.zeros_like(rows)
         with torch.no_grad(), ExitStack() as stack:
-            stack.enter_context(_starting_at(anatomy, layer, hidden))
+            stack.enter_context(_between(anatomy, layer, anatomy.n_layers, hidden))
             stack.enter_context(tapped(anatomy, taps))
             if columns is None:
                 anatomy.body(**options)
@@ -115,6 +115,19 @@ class Base:
             stack.enter_context(_reading(anatomy, columns))
             logits: Tensor = anatomy.model(**options).logits
         return logits[:, 0]
+
+    def column(self, rows: Tensor, *, layer: int, own: Tensor, taps: Taps) -> Tensor:
+        """What column ``own`` (rows,) of each row is after block ``layer``, which is run on that
+        column alone (see ``rerun``): (rows, width)."""
+        rows = rows.to(self.device)
+        found: list[Tensor] = []
+        hidden = self._part(self.stream[layer], rows, 0, 0, own)
+        taps = [*taps, ("resid_post", layer, lambda x, _: found.append(x[:, 0].clone()))]
+        with torch.no_grad(), ExitStack() as stack:
+            stack.enter_context(_between(self.anatomy, layer, layer + 1, hidden))
+            stack.enter_context(tapped(self.anatomy, taps))
+            self.anatomy.body(**self._options(rows, 0, 0, own))
+        return found[0]
 
     def _options(self, rows: Tensor, start: int, stop: int, alone: Tensor | None) -> dict[str, Any]:
         """Arguments of the model's own forward."""
@@ -161,15 +174,11 @@ class _Prefix(DynamicCache):
 
 
 @contextmanager
-def _starting_at(anatomy: Anatomy, layer: int, hidden: Tensor) -> Iterator[None]:
-    """Blocks below ``layer`` hand on what they get; block ``layer`` gets ``hidden``. With no block
-    left, the final norm is stepped over too and the unembedding gets ``hidden``."""
-    skipped: list[nn.Module] = [block.module for block in anatomy.blocks[:layer]]
-    target: nn.Module = anatomy.unembedding
-    if layer < anatomy.n_layers:
-        target = anatomy.blocks[layer].module
-    else:
-        skipped.append(anatomy.norm)
+def _between(anatomy: Anatomy, first: int, last: int, hidden: Tensor) -> Iterator[None]:
+    """Only the blocks ``first`` up to ``last`` run; the others hand on what they get. Block
+    ``first`` gets ``hidden``, or the final norm, if there is no such block."""
+    blocks = [block.module for block in anatomy.blocks]
+    target = [*blocks, anatomy.norm][first]
 
     def give(_: nn.Module, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         if args:
@@ -177,7 +186,7 @@ def _starting_at(anatomy: Anatomy, layer: int, hidden: Tensor) -> Iterator[None]
         return args, options | {"hidden_states": hidden}
 
     with ExitStack() as stack:
-        for module in skipped:
+        for module in blocks[:first] + blocks[last:]:
             before = module.__dict__.get("forward")
             module.__dict__["forward"] = _hand_on
             stack.callback(_restore, module, before)
@@ -209,3 +218,34 @@ def _reading(anatomy: Anatomy, columns: Tensor) -> Iterator[None]:
         yield
     finally:
         handle.remove()
+
+
+def most_rows(anatomy: Anatomy, budget: int) -> int:
+    """Rows of a batch whose logits, and a metric's copies of them, fit into a quarter."""
+    return max(1, budget // 4 // (3 * 4 * anatomy.w_u.shape[1]))
+
+
+def example_parts(
+    anatomy: Anatomy, sites: Sequence[Site], count: int, length: int, budget: int
+) -> list[Tensor]:
+    """Examples in parts whose kept activations, of both runs, fit into half of the budget; the
+    other half is for the runs themselves.
+
+    Raises:
+        OverBudget: one example is too much.
+    """
+    size = torch.empty(0, dtype=anatomy.dtype).element_size()
+    kept = anatomy.n_layers * (anatomy.d_model + 2 * anatomy.n_kv_heads * anatomy.d_head)
+    wanted = {(s.component, s.layer) for s in sites}
+    width = max(anatomy.d_model, anatomy.n_heads * anatomy.d_head)
+    for site in sites:
+        if site.component == "neurons":
+            width = max(width, anatomy.neurons(site.layer or 0))
+    one = length * size * (kept + 2 * len(wanted) * width)
+    fit = budget // 2 // one
+    if fit < 1:
+        raise OverBudget(
+            f"one example of {length} tokens needs {2 * one:,} bytes, the budget is {budget:,}; "
+            "sweep fewer layers at once or raise it"
+        )
+    return [torch.arange(i, min(i + fit, count)) for i in range(0, count, fit)]
