@@ -140,6 +140,10 @@ def test_what_cannot_be_measured_is_said() -> None:
     slow = SimpleNamespace(is_fast=False)
     with pytest.raises(ProbeError, match="offsets"):
         word_surprisal(model, slow, ["plum"], [[]])
+    with pytest.raises(ProbeError, match="2 heads; 5 can't"):
+        VerbatimMemory(heads=5).measure(OpenModel(model, TOKENIZER))
+    with pytest.raises(ProbeError, match="doesn't show its inside"):
+        VerbatimMemory().measure(OpenModel(Reader(cache), TOKENIZER))
     with pytest.raises(ProbeError, match="2 to 10"):
         VerbatimMemory(nouns=(12,)).measure(OpenModel(model, TOKENIZER))
     with pytest.raises(ProbeError, match="repeated"):

@@ -29,6 +29,7 @@ import numpy as np
 from scrubjay.core.finding import Finding, Number
 from scrubjay.core.randomness import stream
 from scrubjay.probing.ablation import ablate
+from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
@@ -91,10 +92,11 @@ class VerbatimMemory:
             progress: called with (what, done, total).
 
         Raises:
-            ProbeError: a setting is out of range, a text doesn't fit the context, or the model
-                gives no numbers.
+            ProbeError: a setting is out of range, a text doesn't fit the context, the model gives
+                no numbers, or (for ``heads`` and ``control``) is of no supported family.
         """
         began = time.perf_counter()
+        self._check_heads(model)
         stimuli = self.stimuli() if data is None else list(data)
         if not any(v.condition == "repeat" for v in stimuli):
             raise ProbeError("verbatim memory needs vignettes in which the list is repeated")
@@ -106,7 +108,7 @@ class VerbatimMemory:
             "Cells": _cells(found, self.seed),
             "By place in the list": _places(main),
         }
-        again = [r.vignette for r in main if r.vignette.condition != "novel"]
+        again = [r.vignette for r in main if r.vignette.condition == "repeat"]
         if self.control:
             numbers |= self._lesioned(model, again, "query and key weights permuted")
         if self.heads:
@@ -122,6 +124,21 @@ class VerbatimMemory:
             settings=settings,
             seconds=round(time.perf_counter() - began, 1),
         )
+
+    def _check_heads(self, model: OpenModel) -> None:
+        """Whether the model has what ``control`` and ``heads`` need, before anything is measured.
+
+        Raises:
+            ProbeError: it has not.
+        """
+        if not self.control and not self.heads:
+            return
+        anatomy = Anatomy.of(model.model)
+        count = anatomy.n_layers * anatomy.n_heads
+        if not 0 <= self.heads <= count // 2:
+            raise ProbeError(
+                f"the model has {count} heads; {self.heads} can't be compared with as many others"
+            )
 
     def stimuli(self) -> list[Vignette]:
         """The vignettes that these settings make.
@@ -157,29 +174,23 @@ class VerbatimMemory:
         lesion: AbstractContextManager[None] | None = None,
     ) -> dict[str, Number]:
         with lesion or permute_qk(model.model, seed=self.seed):
-            found = [r for r in recall(model, stimuli) if r.vignette.condition == "repeat"]
+            found = recall(model, stimuli)
         return {f"repeat surprisal, repeat, {name}": _median(found, self.seed)}
 
     def _heads(
         self, model: OpenModel, stimuli: Sequence[Vignette]
     ) -> tuple[dict[str, Number], list[dict[str, Any]]]:
         """Find the heads that look back, and take them out."""
-        repeated = [v for v in stimuli if v.condition == "repeat"]
-        scores = looking_back(model, repeated)
+        scores = looking_back(model, stimuli)
         order = np.argsort(-scores, axis=None, kind="stable")
         every = [(int(i) // scores.shape[1], int(i) % scores.shape[1]) for i in order]
-        if not 0 < self.heads <= len(every) // 2:
-            raise ProbeError(
-                f"the model has {len(every)} heads; {self.heads} can't be compared with as many "
-                "others"
-            )
         best, rest = every[: self.heads], every[self.heads :]
         drawn = sorted(stream(self.seed, "random heads").sample(rest, self.heads))
         numbers: dict[str, Number] = {}
         for name, heads in (("looking-back", best), ("random", drawn)):
             told = f"{self.heads} {name} heads taken out"
             lesion = ablate(model.model, *heads)
-            numbers |= self._lesioned(model, repeated, told, lesion)
+            numbers |= self._lesioned(model, stimuli, told, lesion)
         rows = [
             {"layer": layer, "head": head, "attention to the noun": float(scores[layer, head])}
             for layer, head in best
