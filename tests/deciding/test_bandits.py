@@ -15,6 +15,7 @@ from scrubjay.deciding.bandits import (
     UCB1,
     AdversarialTable,
     AgainstCopy,
+    Doubling,
     EpsilonGreedy,
     Exp3,
     Exp3P,
@@ -305,6 +306,20 @@ def test_slope_of_a_planted_power() -> None:
     assert found.high >= 0.66 - 1e-9
 
 
+def test_doubling_costs_a_constant_factor() -> None:
+    table = np.random.default_rng(0).random((1500, 4)) * [0.2, 0.4, 0.6, 1.0]
+    curves = race(AdversarialTable(table), [Exp3(), Doubling(Exp3())], 1500, 40)
+    known, unknown = curves["exp3"], curves["doubling-exp3"]
+    assert known.mean[-1] < unknown.mean[-1] < 3.42 * known.bound[-1]
+    assert unknown.mean[-1] < 0.8 * 1500 * 0.225  # and less than blind choice
+
+
+def wrong_arm(arm: float) -> None:
+    bandit = SingleBandit(UCB1(), 2, 10)
+    bandit.select()
+    bandit.update(arm, 0.5)
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -322,7 +337,11 @@ def test_slope_of_a_planted_power() -> None:
         (lambda: race(IIDArms([0.1]), [UCB1()], 10, runs=0), "at least one run"),
         (lambda: race(IIDArms([3.0, 5.0], "gaussian"), [Exp3()], 50), r"EXP3 needs rewards in"),
         (lambda: SingleBandit(UCB1(), 0, 10), "at least one arm"),
-        (lambda: SingleBandit(UCB1(), 2, 10).update(2, 0.5), "there is no arm 2"),
+        (lambda: SingleBandit(UCB1(), 2, 10).update(0, 0.5), "before learning"),
+        (lambda: wrong_arm(2), "arm 2 was not selected"),
+        (lambda: wrong_arm(0.5), "arm 0.5 was not selected"),
+        (lambda: race(IIDArms([0.1]), [UCB1()], 10, chunk=0), "chunk"),
+        (lambda: Doubling(UCB1(), 0), "first phase"),
     ],
 )
 def test_mistakes_are_one_clear_sentence(make, says: str) -> None:

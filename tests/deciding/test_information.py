@@ -152,6 +152,17 @@ def test_the_check_sees_a_mechanism_that_invites_lies() -> None:
     assert check_mechanism(instance, overpaid).overpaid > 0
 
 
+def test_many_signals_are_checked_signal_by_signal() -> None:
+    instance = random_instance(5, 2, 2, 3, 2, cap=0.4)
+    mechanism = optimal_mechanism(instance, slack=0.02)
+    every = check_mechanism(instance, mechanism)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("scrubjay.deciding.information.deviations.ENUMERATED", 2)
+        assert check_mechanism(instance, mechanism).worst == pytest.approx(every.worst, abs=1e-12)
+    many = random_instance(6, 2, 2, 6, 2, cap=0.4)
+    assert check_mechanism(many, optimal_mechanism(many)).holds()
+
+
 def test_other_equilibria_are_listed_and_obedience_is_one() -> None:
     instance = two_workers(0.5)
     mechanism = optimal_mechanism(instance)

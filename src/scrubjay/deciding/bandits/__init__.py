@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         PerContext,
         SurfaceArms,
     )
+    from scrubjay.deciding.bandits.doubling import Doubling
     from scrubjay.deciding.bandits.elimination import SuccessiveElimination
     from scrubjay.deciding.bandits.environments import (
         AdversarialTable,
@@ -71,6 +72,7 @@ _WHERE = {
     "ContextArms": "contextual",
     "ContextualZooming": "contextual",
     "DiscretisedContexts": "contextual",
+    "Doubling": "doubling",
     "EliminationBwK": "knapsack_players",
     "Environment": "types",
     "EpsilonGreedy": "greedy",
@@ -144,6 +146,7 @@ __all__ = [
     "ContextArms",
     "ContextualZooming",
     "DiscretisedContexts",
+    "Doubling",
     "EliminationBwK",
     "Environment",
     "EpsilonGreedy",

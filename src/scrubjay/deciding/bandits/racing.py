@@ -24,6 +24,8 @@ from scrubjay.deciding.bandits.lanes import Floats, Ints, Lanes
 from scrubjay.deciding.bandits.types import Bandit, Environment, Setting
 
 RESAMPLES = 1000
+_NEWS = 500
+"""Rounds between two reports of progress at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +80,15 @@ def race(
         progress: called with (name, rounds done, rounds in all).
 
     Raises:
-        ValueError: no algorithms, no runs, no rounds, two of one name, or an algorithm that needs
-            feedback the environment doesn't give.
+        ValueError: no algorithms, no runs, no rounds, an empty chunk, two of one name, or an
+            algorithm that needs feedback the environment doesn't give.
     """
     if not bandits:
         raise ValueError("a race needs at least one algorithm")
     if runs < 1:
         raise ValueError(f"a race needs at least one run, not {runs}")
+    if chunk is not None and chunk < 1:
+        raise ValueError(f"a chunk holds at least one run, not {chunk}")
     setting = Setting(environment.arms, horizon)
     names = [b.name for b in bandits]
     if len({*names}) < len(names):
@@ -135,6 +139,8 @@ def _simulate(
         if t == rounds[following]:
             kept[:, following] = environment.regret()
             following += 1
+            report(t)
+        elif t % _NEWS == 0:
             report(t)
     return kept
 

@@ -121,25 +121,30 @@ class SingleBandit:
     def __init__(self, bandit: Bandit, arms: int, horizon: int, seed: int = 0) -> None:
         self.bandit, self.arms = bandit, arms
         bandit.begin(Setting(arms, horizon), Lanes(seed, 1, "bandit"))
+        self._chosen: Any = None
 
     def select(self, context: Any = None) -> Any:
-        """The arm to play now: a number, or a point."""
-        arm = self.bandit.select(None if context is None else np.asarray(context)[None])[0]
+        """The arm to play now: a number (-1: nothing, where a budget is used up), or a point."""
+        self._chosen = self.bandit.select(None if context is None else np.asarray(context)[None])
+        arm = self._chosen[0]
         return arm.item() if np.ndim(arm) == 0 else arm
 
     def update(self, arm: Any, reward: float, seen: Any = None) -> None:
-        """Learn what the arm brought.
+        """Learn what the arm brought that was selected last.
 
         Raises:
-            ValueError: there is no such arm, or the reward is not a finite number.
+            ValueError: it is not the arm that was selected, or the reward is not a finite number.
         """
-        if isinstance(arm, (int, np.integer)) and not 0 <= arm < self.arms:
-            raise ValueError(f"there is no arm {arm}; arms go from 0 to {self.arms - 1}")
+        if self._chosen is None:
+            raise ValueError("select an arm before learning from it")
+        if not np.array_equal(np.asarray(arm), self._chosen[0]):
+            raise ValueError(f"arm {arm} was not selected; the last selected was {self._chosen[0]}")
         self.bandit.update(
-            np.asarray(arm)[None],
+            self._chosen,
             np.asarray([reward], dtype=np.float64),
             None if seen is None else np.asarray(seen)[None],
         )
+        self._chosen = None
 
 
 def finite(reward: Floats) -> Floats:

@@ -156,10 +156,7 @@ class SearchAllocator:
         cost = 0.0 if self._arm == NOTHING else float(self._cost[self._arm])
         arm, self._arm = self._arm, None
         self.left -= cost
-        if arm != NOTHING:
-            self._bandit.update(arm, quality, [cost / self._unit])
-        else:
-            self._bandit.bandit.update(np.array([NOTHING]), np.zeros(1), np.zeros((1, 1)))
+        self._bandit.update(arm, 0.0 if arm == NOTHING else quality, [cost / self._unit])
 
 
 def checked_costs(costs: Sequence[float]) -> Any:

@@ -13,12 +13,16 @@ only one. Source of the constraints: Cacciamani, Castiglioni and Gatti (2023), s
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
 from scrubjay.deciding.information.hiring import Floats, HiringInstance
 from scrubjay.deciding.information.mechanism import Mechanism
+
+ENUMERATED = 5
+"""Signals of an agent up to which every way to report is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +99,25 @@ def best_response(
         obeys = payoff(instance, mechanism, agent, told, told, truth)
     best = Deviation(agent, told, told, truth, 0.0)
     for effort in range(instance.efforts[agent]):
-        for reports in itertools.product(range(signals), repeat=signals):
+        for reports in _ways(instance, mechanism, agent, told, effort):
             gain = payoff(instance, mechanism, agent, told, effort, reports) - obeys
             if gain > best.gain + 1e-12:
                 best = Deviation(agent, told, effort, reports, gain)
     return best
+
+
+def _ways(
+    instance: HiringInstance, mechanism: Mechanism, agent: int, told: int, effort: int
+) -> Iterable[tuple[int, ...]]:
+    """All ways to report; with many signals only the best one, found signal by signal."""
+    signals = instance.signals[agent]
+    if signals <= ENUMERATED:
+        return itertools.product(range(signals), repeat=signals)
+    law = instance.split(agent, instance.flat)[effort]
+    paid = instance.split(agent, mechanism.gamma[agent])[told]
+    mu = _own(instance, mechanism, agent)[told]
+    worth = np.einsum("o,owst,oast->wa", mu, law, paid, optimize=True)
+    return [tuple(range(signals)), tuple(worth.argmax(axis=1).tolist())]
 
 
 def payoff(

@@ -30,7 +30,12 @@ from typing import Any
 import numpy as np
 from scipy.optimize import linprog
 
-from scrubjay.deciding.information.deviations import best_response, check_mechanism, value_under
+from scrubjay.deciding.information.deviations import (
+    ENUMERATED,
+    best_response,
+    check_mechanism,
+    value_under,
+)
 from scrubjay.deciding.information.hiring import Floats, HiringInstance, Infeasible
 from scrubjay.deciding.information.mechanism import Mechanism, announced, optimal_mechanism
 
@@ -46,6 +51,7 @@ def strict_rules(instance: HiringInstance) -> tuple[Rules, float]:
 
     Raises:
         Infeasible: some effort can't be made strictly best within the cap.
+        ValueError: an agent has more than five signals: every way to report is a row.
     """
     rules, margin = [], math.inf
     for agent in range(instance.agents):
@@ -61,6 +67,8 @@ def strict_rules(instance: HiringInstance) -> tuple[Rules, float]:
 
 
 def _strict(instance: HiringInstance, agent: int, effort: int) -> tuple[Floats, float]:
+    if instance.signals[agent] > ENUMERATED:
+        raise ValueError(f"strict rules are made for up to {ENUMERATED} signals an agent")
     law = instance.split(agent, instance.flat).sum(axis=3)  # (own, others, own signal, states)
     signals, states = law.shape[2:]
     cost = instance.costs[agent]
