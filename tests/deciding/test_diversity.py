@@ -431,7 +431,11 @@ def test_mistakes_are_one_sentence() -> None:
         def evaluate(self, genomes: Any) -> Evaluations:
             good = super().evaluate(genomes)
             return Evaluations(
-                good.genomes, good.reward, good.observations, good.behaviour / 0, good.area + 9
+                good.genomes,
+                good.reward,
+                good.observations,
+                np.full_like(good.behaviour, np.nan),
+                good.area + 9,
             )
 
     class Wide(Plane):

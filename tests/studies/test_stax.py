@@ -9,6 +9,7 @@ import pytest
 
 from scrubjay.deciding.diversity.methods import METHODS
 from scrubjay.studies import get_study
+from scrubjay.studies.stax import VARIANTS
 from scrubjay.studies.stax_judge import judge
 
 
@@ -27,7 +28,7 @@ def planted(coverage: dict[str, float], reward: dict[str, float]) -> list[dict[s
                     "distances": None,
                     "curve": [[10, 0.1], [20, 0.2]],
                 }
-                for name in (*METHODS, "stax, one picture")
+                for name in (*METHODS, *VARIANTS)
             },
         }
         for world in ("arm", "maze")
@@ -58,6 +59,6 @@ def test_smoke_scale_runs_goes_on_and_repeats(
     again = study.run("smoke", tmp_path / "b")
     assert first.numbers == again.numbers
     assert set(first.tables) == {"arm", "maze"}
-    assert {r["method"] for r in first.tables["arm"]} == {*METHODS, "stax, one picture"}
+    assert {r["method"] for r in first.tables["arm"]} == {*METHODS, *VARIANTS}
     for row in first.tables["arm"]:
         assert row["spent, explore"] + row["spent, candidates"] + row["spent, emitters"] == 600

@@ -18,7 +18,7 @@ CLAIMS = (
     f"its best rewards reach at least {GOOD:.0%} of those found with the given space",
     "its best rewards are above those of TAXONS, which has no emitters",
 )
-GIVEN, SINGLE = "serene", "stax, one picture"
+GIVEN, SINGLE, PLAIN = "serene", "stax, one picture", "stax, no distractor"
 
 
 def judge(runs: Sequence[Measured]) -> Finding:
@@ -59,6 +59,8 @@ def judge(runs: Sequence[Measured]) -> Finding:
             ("best rewards, STAX minus TAXONS", climbed),
             ("coverage, three pictures minus one", against("coverage", "stax", SINGLE)),
             ("best rewards, three pictures minus one", against("reward", "stax", SINGLE)),
+            ("coverage, without distractor minus with", against("coverage", PLAIN, "stax")),
+            ("best rewards, without distractor minus with", against("reward", PLAIN, "stax")),
         )
         for w, interval in found.items()
     }  # fmt: skip

@@ -48,10 +48,10 @@ class Discs:
 class Camera:
     """Draws points of [0, 1]² into pictures, over a fixed speckle, with a distractor."""
 
-    def __init__(self, side: int, seed: int = 0) -> None:
+    def __init__(self, side: int, distractor: bool = True, seed: int = 0) -> None:
         if side < 4:
             raise SearchError(f"a picture needs at least 4 × 4 pixels, not {side}")
-        self.side = side
+        self.side, self.distractor = side, distractor
         rng = numpy_stream(seed, "speckle")
         self.ground = (rng.random((side, side)) < 0.05).astype(np.float32) * 0.5
 
@@ -61,6 +61,8 @@ class Camera:
         cells = np.clip((points * side).astype(int), 0, side - 1)
         picture = np.repeat(self.ground[None], n, axis=0)
         picture[np.arange(n)[:, None], cells[..., 1], cells[..., 0]] = 1.0
+        if not self.distractor:
+            return picture
         corner = np.floor(distract * (side - 1) ** 2).astype(int)
         y, x = np.divmod(np.clip(corner, 0, (side - 1) ** 2 - 1), side - 1)
         rows = np.arange(n)
@@ -80,7 +82,7 @@ class Arm:
     Args:
         joints: links of equal length, 1 / joints each; the base sits in the middle of [−1, 1]².
         steps: length of an episode.
-        side: of the pictures.
+        side, distractor: of the pictures; whether a square moves in them without meaning.
         discs: reward areas for the tip.
     """
 
@@ -91,6 +93,7 @@ class Arm:
         joints: int = 20,
         steps: int = 50,
         side: int = 16,
+        distractor: bool = True,
         discs: Sequence[tuple[float, float, float]] = (
             (-0.6, 0.55, 0.09), (0.1, -0.85, 0.07), (0.75, 0.45, 0.06),
         ),
@@ -98,7 +101,7 @@ class Arm:
         if joints < 1 or steps < 1:
             raise SearchError("an arm needs at least one joint and one step")
         self.inputs = self.outputs = joints
-        self.steps, self.discs, self.camera = steps, Discs(discs), Camera(side)
+        self.steps, self.discs, self.camera = steps, Discs(discs), Camera(side, distractor)
         self.areas = len(self.discs)
 
     def reset(self, n: int) -> Floats:
@@ -160,7 +163,7 @@ class Maze:
         walls: rows from the top, '#' is wall; the world is [0, 1]².
         start: where episodes begin.
         steps, speed: how long and how fast it walks.
-        side: of the pictures.
+        side, distractor: of the pictures; whether a square moves in them without meaning.
         discs: reward areas for the last place.
 
     Raises:
@@ -177,6 +180,7 @@ class Maze:
         steps: int = 60,
         speed: float = 0.04,
         side: int = 16,
+        distractor: bool = True,
         discs: Sequence[tuple[float, float, float]] = (
             (0.85, 0.28, 0.05), (0.94, 0.94, 0.06), (0.5, 0.72, 0.05),
         ),
@@ -192,7 +196,7 @@ class Maze:
         if steps < 1 or not 0 < speed < 1 / max(self.walls.shape):
             raise SearchError("a maze needs a step or more, each shorter than a cell")
         self.steps, self.speed, self.start = steps, speed, start
-        self.discs, self.camera = Discs(discs), Camera(side)
+        self.discs, self.camera = Discs(discs), Camera(side, distractor)
         self.areas = len(self.discs)
         if not (0 <= start[0] < 1 and 0 <= start[1] < 1) or self._blocked(np.array([start]))[0]:
             raise SearchError(f"the start {start} lies outside the maze or in a wall")
