@@ -320,6 +320,13 @@ def test_an_allocator_never_exceeds_its_budget(seed: int, budget: float) -> None
     assert allocator.left == pytest.approx(budget - spent)
 
 
+def test_what_is_free_is_always_asked() -> None:
+    allocator = SearchAllocator([0.0, 0.0], 0.0, 20)
+    for _ in range(20):
+        assert allocator.choose()
+        allocator.learn(1.0)
+
+
 def test_an_allocator_learns_whom_to_ask() -> None:
     """Source 1 knows nothing and costs as much as source 0, which always knows."""
     allocator = SearchAllocator([1.0, 1.0], 600, 1000)

@@ -83,7 +83,13 @@ class SurfaceArms:
         if self.arms < 1:
             raise ValueError(f"a bandit needs at least one arm, not {self.arms}")
         self._grid: Floats = (np.arange(512) + 0.5) / 512
-        means = self.f(self._grid[:, None], self._grid[None])
+        if self.dimensions not in (0, 1) or (self.dimensions and self.arms != 1):
+            raise ValueError(
+                "arms are numbered (dimensions 0), or the points of [0, 1] (dimensions 1)"
+            )
+        means = np.asarray(self.f(self._grid[:, None], self._grid[None]), dtype=np.float64)
+        if means.shape != (512, 512):
+            raise ValueError("the function must take arrays of contexts and arms")
         if not ((means >= 0) & (means <= 1)).all():
             raise ValueError("every mean must lie in [0, 1]")
 

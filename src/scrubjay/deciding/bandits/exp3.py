@@ -150,7 +150,9 @@ class Exp4:
         self.weights = Weights(len(lanes), self.experts)
 
     def select(self, context: Any = None) -> Ints:
-        self._advice = recommended(self.policies, context, len(self._lanes), self.experts)
+        self._advice = recommended(
+            self.policies, context, len(self._lanes), self.experts, self._arms
+        )
         p = self.weights.probabilities()
         q = np.empty((len(self._lanes), self._arms))
         for arm in range(self._arms):
@@ -163,7 +165,7 @@ class Exp4:
         self.weights.add_all((self._advice == arms[:, None]) * (self._log * fake)[:, None])
 
 
-def recommended(policies: Policies, context: Any, runs: int, experts: int) -> Ints:
+def recommended(policies: Policies, context: Any, runs: int, experts: int, arms: int) -> Ints:
     """What the policies would play.
 
     Raises:
@@ -174,6 +176,8 @@ def recommended(policies: Policies, context: Any, runs: int, experts: int) -> In
         raise ValueError(
             f"the policies must give {experts} arms for each of {runs} runs, not {advice.shape}"
         )
+    if advice.dtype.kind not in "iu" or advice.min() < 0 or advice.max() >= arms:
+        raise ValueError(f"the policies must give numbers of arms, from 0 to {arms - 1}")
     return advice
 
 

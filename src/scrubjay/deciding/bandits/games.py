@@ -23,7 +23,7 @@ from scrubjay.deciding.bandits.lanes import Floats, Ints, Lanes, pick
 from scrubjay.deciding.bandits.types import Bandit, Feedback, Setting, finite
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Played:
     """What came of a game, per run."""
 
@@ -45,7 +45,7 @@ class Played:
         return np.asarray(self.joint.sum(axis=1))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class MatrixGame:
     """Two players; entry (i, j) is what the row player, and the column player, gets for i and j.
 

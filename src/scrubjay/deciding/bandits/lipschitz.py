@@ -53,7 +53,10 @@ class LipschitzArms:
             raise ValueError(f"a space needs at least one dimension, not {self.dimensions}")
         self.arms = 1
         side = max(2, round(100_000 ** (1 / self.dimensions)))
-        means = np.asarray(self.f(grid(side, self.dimensions)))
+        points = grid(side, self.dimensions)
+        means = np.asarray(self.f(points), dtype=np.float64)
+        if means.shape != (len(points),):
+            raise ValueError("the function must give a mean for each of an array of points")
         if not ((means >= 0) & (means <= 1)).all():
             raise ValueError("the mean of every arm must lie in [0, 1]")
         self._best = float(means.max()) if self.best is None else self.best

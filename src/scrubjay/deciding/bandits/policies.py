@@ -51,7 +51,7 @@ class OracleExploreThenExploit:
 
     def select(self, context: Any = None) -> Ints:
         runs = len(self._lanes)
-        self._advice = recommended(self.policies, context, runs, self.experts)
+        self._advice = recommended(self.policies, context, runs, self.experts, self._arms)
         if self._round < self._explore:
             return (self._lanes.uniform() * self._arms).astype(np.int64)
         return np.asarray(self._advice[self._lanes.rows, np.argmax(self.worth, axis=1)])

@@ -28,7 +28,7 @@ _NEWS = 500
 """Rounds between two reports of progress at most."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RegretCurve:
     """The regret of one algorithm at some rounds: mean over runs with a 95 % interval."""
 

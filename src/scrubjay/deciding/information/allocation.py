@@ -120,11 +120,13 @@ class SearchAllocator:
         self.sets = all_sets(len(spend))
         self._cost = np.array([spend[list(s)].sum() for s in self.sets])
         # One unit of the bandit's resource is what the largest set costs.
-        self._unit = max(float(self._cost.max()), 1e-12)
+        self._unit = float(self._cost.max()) or 1.0
         if not (math.isfinite(budget) and budget >= 0):
             raise ValueError(f"a budget must be a finite number of 0 or more, not {budget:g}")
+        # Where nothing costs anything, no budget runs out.
+        units = budget / self._unit if self._cost.max() else questions + 1.0
         self._bandit = SingleBandit(
-            UcbBwK([budget / self._unit], consumption=self._cost / self._unit),
+            UcbBwK([units], consumption=self._cost / self._unit),
             len(self.sets),
             questions,
             seed,

@@ -33,7 +33,7 @@ LARGEST = 1_000_000
 """Entries of a table of probabilities at most."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class HiringInstance:
     """A hiring problem.
 

@@ -35,7 +35,7 @@ from scipy.sparse import coo_array
 from scrubjay.deciding.information.hiring import Floats, HiringInstance, Infeasible
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Mechanism:
     """What a principal announces."""
 

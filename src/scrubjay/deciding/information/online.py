@@ -134,7 +134,7 @@ class OnlineRun:
     """Of the committed mechanism a round, under the true law and what agents really do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class ExploreCommitPrincipal:
     """The online algorithm.
 
