@@ -133,6 +133,30 @@ def test_equal_sizes_give_the_tuned_model_itself() -> None:
     asyncio.run(ask())
 
 
+def test_many_long_options_are_scored_as_one_by_one() -> None:
+    """More than one batch of scored tokens, several prompts, options of unequal length."""
+    model = EmulatedFineTuning(LARGE, TUNED, SMALL)
+    words = TEXT.split()[:12]
+    options = [" " + " ".join(words[: 1 + i % 9]) for i in range(70)]
+
+    async def ask() -> None:
+        together = await asyncio.gather(*(model.score(p, options) for p in PROMPTS[:2]))
+        for prompt, scored in zip(PROMPTS, together):
+            for i in (0, 8, 41, 69):
+                (alone,) = await model.score(prompt, [options[i]])
+                assert scored[i].logprobs == pytest.approx(alone.logprobs, abs=1e-4)
+
+    asyncio.run(ask())
+
+
+def test_one_model_under_two_templates_is_two_members() -> None:
+    other = train_tokenizer([TEXT] * 5, 200)
+    other.chat_template = "{% for m in messages %}dog {{ m.content }} fox{% endfor %}"
+    model = CombinedModel(SMALL, [(Weights("told", SMALL.model, other), SMALL, 1.0)])
+    assert len(model.members) == 2
+    assert len({len(p) for p in model.prompts([Message("user", "the red")])}) == 2
+
+
 def test_weight_zero_is_the_base() -> None:
     off, base = EmulatedFineTuning(LARGE, TUNED, SMALL, beta=0.0), LocalModel(LARGE)
 

@@ -12,8 +12,9 @@ Temperature and nucleus sampling act on the combined distribution, and its log-p
 what comes back.
 
 Source: emulated fine-tuning (paper 20); the rule is in ``combine``. Departure: this is exact for
-each token, not for the sequence (nor is it in the paper), except where the sizes are equal. Prompts
-are not shared between rows as the engine of a single model does, so long common prefixes cost more.
+each token, not for the sequence (nor is it in the paper), except where the sizes are equal. Only
+what is scored after one prompt shares it; other rows share no prefixes, as the engine of a single
+model lets them, so long common beginnings cost more.
 """
 
 from __future__ import annotations
@@ -66,9 +67,10 @@ class CombinedModel:
             if isinstance(one, str):
                 loaded.setdefault(one, load_weights(one, dtype="float32"))
             members.append(loaded[one] if isinstance(one, str) else one)
-        self.members = list({id(m.model): m for m in members}.values())
+        # One model read through two chat templates is two members.
+        self.members = list({_key(m): m for m in members}.values())
         """The models that run, each once; the base is the first."""
-        places = {id(m.model): i for i, m in enumerate(self.members)}
+        places = {_key(m): i for i, m in enumerate(self.members)}
         self.name = name or "+".join([members[0].name, *(m.name for m in members[1::2])])
         width = shared_vocabulary(self.members)
         self._codecs = [Codec(m.tokenizer) for m in self.members]
@@ -77,7 +79,7 @@ class CombinedModel:
         self.ends = frozenset(e for m in self.members for e in _ends(m.model, m.tokenizer))
         self.context = min(map(_context, self.members))
         """Tokens of prompt and answer together that every member can hold."""
-        order = [places[id(m.model)] for m in members]
+        order = [places[_key(m)] for m in members]
         models = [m.model for m in self.members]
         self.engine = JointEngine(models, order, self.rule, width=width, ends=self.ends)
 
@@ -225,6 +227,10 @@ class EmulatedFineTuning(CombinedModel):
         """
         differences = [(tuned, reference, beta)]
         super().__init__(base, differences, cap=cap, nucleus=nucleus, name=name)
+
+
+def _key(member: Member) -> tuple[int, int]:
+    return id(member.model), id(member.tokenizer)
 
 
 def _context(member: Member) -> int:

@@ -22,6 +22,8 @@ from scrubjay.models.stops import Stops
 
 ROOM = 16384
 """Tokens of prompts and answers in one batch."""
+SCORED = 512
+"""Tokens scored in one batch: each has a log-probability for the whole vocabulary, three times."""
 
 
 @dataclass(eq=False, slots=True)
@@ -92,7 +94,9 @@ class JointEngine:
     def _extend(self, steps: Steps, rows: list[JointRow]) -> list[JointRow]:
         """Give each row its next token; returns those that go on, and keeps them in ``steps``."""
         logprobs = self.combined(steps.logits)
-        tokens, taken, nats = sampling.pick(logprobs, [r.sampler for r in rows], True)
+        tokens, taken, nats = sampling.pick(
+            logprobs, [r.sampler for r in rows], any(r.entropy for r in rows)
+        )
         left = []
         for i, row in enumerate(rows):
             if tokens[i] in self.ends:
@@ -100,7 +104,8 @@ class JointEngine:
                 continue
             row.tokens.append(tokens[i])
             row.logprobs.append(taken[i])
-            row.entropies += [nats[i]] * row.entropy
+            if row.entropy:
+                row.entropies.append(nats[i])
             if row.stops is not None and row.stops.stops and row.stops(row.tokens):
                 row.finish = "stop"
             elif len(row.tokens) < row.most:
@@ -110,10 +115,15 @@ class JointEngine:
         return [rows[i] for i in left]
 
     def _fill(self, rows: Sequence[JointRow]) -> list[JointRow]:
-        """Fill in the log-probabilities of every row's fixed continuation."""
+        """Fill in the log-probabilities of every row's fixed continuation.
+
+        Continuations of one prompt read it once: its caches are copied for each of them.
+        """
         for batch in batches(rows):
-            prompts = [[r.prompts[m] for r in batch] for m in range(len(self.models))]
-            steps = self.steps(prompts)
+            read = {id(r.prompts): r.prompts for r in batch}
+            places = {key: i for i, key in enumerate(read)}
+            steps = self.steps([[p[m] for p in read.values()] for m in range(len(self.models))])
+            steps.keep([places[id(r.prompts)] for r in batch])
             first = self.combined(steps.logits)[:, None]
             longest = max(len(r.fixed) for r in batch)
             told = torch.tensor([r.fixed + [0] * (longest - len(r.fixed)) for r in batch])
@@ -127,10 +137,14 @@ class JointEngine:
 
 
 def batches(rows: Sequence[JointRow]) -> list[list[JointRow]]:
-    """Rows of similar length together, within ``ROOM``."""
-    batches: list[list[JointRow]] = []
+    """Rows of similar length together, within ``ROOM`` and, where they are scored, ``SCORED``."""
+    made: list[list[JointRow]] = []
+    widest = 0
     for row in sorted(rows, key=lambda r: -r.length):
-        if not batches or (len(batches[-1]) + 1) * batches[-1][0].length > ROOM:
-            batches.append([])
-        batches[-1].append(row)
-    return batches
+        widest = max(widest, len(row.fixed))
+        size = len(made[-1]) + 1 if made else 0
+        if not made or size * made[-1][0].length > ROOM or size * widest > SCORED:
+            made.append([])
+            widest = len(row.fixed)
+        made[-1].append(row)
+    return made
