@@ -12,7 +12,6 @@ Weights have one orientation, whatever the family stores: a row vector multiplie
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,36 +20,8 @@ from torch import Tensor, nn
 
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.families import FAMILIES, Family
+from scrubjay.probing.parts import Block, Projection, find_block, matrix, split
 from scrubjay.probing.sites import KEY_HEADS, PER_HEAD, Site, SiteLike, as_sites
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """The parts of one layer."""
-
-    module: nn.Module
-    attention: nn.Module
-    out: nn.Module
-    """W_O; its input are the heads' outputs z side by side."""
-    mlp: nn.Module
-    down: nn.Module | None
-    """Its input are the neurons; None in a mixture of experts."""
-    attention_norm: nn.Module | None
-    mlp_norm: nn.Module | None
-    attention_end: nn.Module
-    """Its output is what the attention adds to the stream."""
-    mlp_end: nn.Module
-    middle: nn.Module | None
-    """Its input is the stream between attention and MLP; None where the two stand in parallel."""
-
-
-@dataclass(frozen=True, slots=True)
-class Projection:
-    """The module that makes the queries, keys or values."""
-
-    module: nn.Module
-    view: Callable[[Tensor], Tensor]
-    """Its output (…, width) as a view (…, heads, size)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +66,7 @@ class Anatomy:
             model=model,
             body=body,
             embedding=body.get_submodule(family.embedding),
-            blocks=tuple(_block(block, family) for block in body.get_submodule(family.blocks)),
+            blocks=tuple(find_block(block, family) for block in body.get_submodule(family.blocks)),
             norm=body.get_submodule(family.norm),
             unembedding=model.get_output_embeddings(),
             family=family,
@@ -228,7 +199,7 @@ class Anatomy:
 
     def w_o(self, layer: int) -> Tensor:
         """(heads, d_head, d_model)."""
-        return split(_matrix(self.blocks[layer].out), 0, self.n_heads, self.d_head)
+        return split(matrix(self.blocks[layer].out), 0, self.n_heads, self.d_head)
 
     def bias(self, layer: int, kind: str) -> Tensor | None:
         """Of ``q``, ``k``, ``v``: (heads, d_head); of ``o``: (d_model,). None if there is none."""
@@ -241,13 +212,13 @@ class Anatomy:
     def w_up(self, layer: int) -> Tensor:
         """(d_model, neurons)."""
         self.neurons(layer)
-        return _matrix(getattr(self.blocks[layer].mlp, self.family.up))
+        return matrix(getattr(self.blocks[layer].mlp, self.family.up))
 
     def w_gate(self, layer: int) -> Tensor | None:
         """(d_model, neurons); None where the MLP has no gate."""
         self.neurons(layer)
         gate = self.family.gate
-        return None if gate is None else _matrix(getattr(self.blocks[layer].mlp, gate))
+        return None if gate is None else matrix(getattr(self.blocks[layer].mlp, gate))
 
     def w_down(self, layer: int) -> Tensor:
         """(neurons, d_model): what each neuron writes.
@@ -261,7 +232,7 @@ class Anatomy:
                 f"L{layer}.neurons: the layer is a mixture of experts, which has no one set of "
                 "neurons; use mlp_out"
             )
-        return _matrix(down)
+        return matrix(down)
 
     @property
     def w_e(self) -> Tensor:
@@ -272,7 +243,7 @@ class Anatomy:
     @property
     def w_u(self) -> Tensor:
         """(d_model, vocabulary)."""
-        return _matrix(self.unembedding)
+        return matrix(self.unembedding)
 
     def gain(self, norm: nn.Module | None) -> Tensor:
         """By what a norm multiplies each direction: ones where it has no weights or is None."""
@@ -284,13 +255,7 @@ class Anatomy:
 
     def _into(self, layer: int, kind: str) -> Tensor:
         projection = self.projection(layer, kind)
-        return projection.view(_matrix(projection.module)).movedim(0, 1)
-
-
-def split(x: Tensor, axis: int, *sizes: int) -> Tensor:
-    """A view with one axis split into several."""
-    parts: Tensor = x.unflatten(axis, sizes)  # type: ignore[no-untyped-call]
-    return parts
+        return projection.view(matrix(projection.module)).movedim(0, 1)
 
 
 def _unwrapped(model: Any) -> Any:
@@ -320,38 +285,3 @@ def _family(model: Any, config: Any) -> Family:
             f"{type(model).__name__} has no head that predicts tokens; load it as a causal model"
         )
     return family
-
-
-def _block(block: nn.Module, family: Family) -> Block:
-    attention, mlp = getattr(block, family.attention), getattr(block, family.mlp)
-    parts = {
-        name: getattr(block, getattr(family, name)) if getattr(family, name) else None
-        for name in ("attention_norm", "mlp_norm", "attention_end", "mlp_end")
-    }
-    parallel = getattr(block, "use_parallel_residual", False)
-    return Block(
-        module=block,
-        attention=attention,
-        out=getattr(attention, family.out),
-        mlp=mlp,
-        down=getattr(mlp, family.down, None),
-        attention_norm=parts["attention_norm"],
-        mlp_norm=parts["mlp_norm"],
-        attention_end=parts["attention_end"] or attention,
-        mlp_end=parts["mlp_end"] or mlp,
-        middle=None if parallel else parts["mlp_norm"] or mlp,
-    )
-
-
-def _matrix(module: nn.Module) -> Tensor:
-    """A linear map's weights as (in, out).
-
-    Raises:
-        ProbeError: the weights are quantised, or spread over an adapter.
-    """
-    if hasattr(module, "base_layer"):
-        raise ProbeError("the weights carry an adapter; call merge_and_unload() on the model first")
-    weight: Tensor = module.weight  # type: ignore[assignment]
-    if not weight.is_floating_point():
-        raise ProbeError("the weights are quantised; load the model in float32 or bfloat16")
-    return weight if type(module).__name__ == "Conv1D" else weight.T

@@ -20,9 +20,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from scrubjay.probing.anatomy import Anatomy, Block, split
+from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.attention import Attention, watched
 from scrubjay.probing.errors import ProbeError
+from scrubjay.probing.parts import Block, split
 
 
 @dataclass(slots=True)
