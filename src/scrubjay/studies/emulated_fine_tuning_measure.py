@@ -40,18 +40,16 @@ def systems(models: Models) -> dict[str, CombinedModel]:
         "large base": CombinedModel(large["base"], []),
         "small base": CombinedModel(small["base"], []),
     }
-    for beta in (0.25, 0.5, 0.75, 1.5, 2.0):
+    for beta in (0.25, 0.5, 0.75, 1.5):
         found[f"up-scaled, beta {beta}"] = EmulatedFineTuning(*up, beta=beta)
     for weight in (0.5, 1.5, 2.0):
         found[f"up-scaled, knowledge {weight}"] = CombinedModel(
             small["tuned"], [(large["base"], small["base"], weight)], cap=1e6
         )
-    for p in (0.8, 0.95):
-        for of in ("base", "tuned"):
-            for outside in ("keep", "forbid"):
-                nucleus = Nucleus(p, of, outside)
-                name = f"up-scaled, top-p {p} of {of}, {outside}"
-                found[name] = EmulatedFineTuning(*up, nucleus=nucleus)
+    for of in ("base", "tuned"):
+        for outside in ("keep", "forbid"):
+            name = f"up-scaled, top-p 0.9 of {of}, {outside}"
+            found[name] = EmulatedFineTuning(*up, nucleus=Nucleus(0.9, of, outside))
     return found
 
 

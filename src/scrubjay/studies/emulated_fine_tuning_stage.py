@@ -63,7 +63,7 @@ class Size:
     seeds: int = 3
     asked: int = 150
     """Questions of each kind: rare facts, common facts, what changes."""
-    drawn: int = 400
+    drawn: int = 320
     """Tokens drawn for the test of speculative sampling."""
 
 
