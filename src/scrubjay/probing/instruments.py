@@ -46,6 +46,7 @@ class Instrument(Protocol):
 INSTRUMENTS = Registry(
     "instrument",
     concept_depth="scrubjay.probing.concept_depth:ConceptDepth",
+    retrieval_heads="scrubjay.probing.retrieval_heads:RetrievalHeads",
     verbatim_memory="scrubjay.probing.verbatim:VerbatimMemory",
 )
 """Name → class."""
