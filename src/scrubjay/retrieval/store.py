@@ -10,7 +10,9 @@ place is always decided by passage id and never by the order of rows on disk.
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
@@ -261,9 +263,11 @@ def _written(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, RuntimeError) as error:
+        full = os.strerror(errno.ENOSPC) in str(error)
+        why = "the disk is full" if full else _first_line(error)
         raise DiskError(
-            f"can't write the index {folder} ({_first_line(error)}): see that the disk has space "
-            "and can be written; the index is as it was"
+            f"can't write the index {folder} ({why}): see that the disk has space and can be "
+            "written; the index is as it was"
         ) from error
 
 
