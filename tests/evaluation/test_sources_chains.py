@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from scrubjay.core import Source
-from scrubjay.evaluation.sources import CASES, SourceCase
+from scrubjay.evaluation.sources import CASES, SourceCase, source_cases
 from scrubjay.evaluation.sources_chains import MOST, chain_cases, edges, tells
 from scrubjay.evaluation.sources_known import rivals
 from scrubjay.worlds import load_world
@@ -120,3 +120,10 @@ def test_an_ambiguous_pattern_is_refused(worlds: Any, items: Any) -> None:
     question = render(items[0], real.names)
     with pytest.raises(ValueError, match="values"):
         edges(real, replace(question, query=(("?a", question.query[0][1], "?answer"),)))
+
+
+def test_a_case_that_does_not_exist_is_refused(worlds: Any, items: Any) -> None:
+    with pytest.raises(ValueError, match="no such case: guess; there are memory"):
+        chain_cases(worlds["real"], worlds["twin"], items, 1, cases=("guess",))
+    with pytest.raises(ValueError, match="no such case"):
+        source_cases(worlds["real"], worlds["twin"], (), 1, cases=("guess",))

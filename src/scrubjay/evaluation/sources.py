@@ -100,7 +100,11 @@ def source_cases(
 
     ``known`` and ``unknown`` come from ``known_questions``. The twin is asked what the real world
     is asked, so that a split by question holds in every world.
+
+    Raises:
+        ValueError: a case that isn't among ``CASES``.
     """
+    check_cases(cases)
     out: list[SourceCase] = []
     for case in cases:
         home = world if case in ("memory", "both", "conflict") or unknown else twin
@@ -110,6 +114,16 @@ def source_cases(
         made = (_case(case, home, q, seed) for q in asked)
         out += [c for c in made if c is not None][:n]
     return out
+
+
+def check_cases(cases: Sequence[str]) -> None:
+    """Refuse a case that isn't among ``CASES``.
+
+    Raises:
+        ValueError: there is one.
+    """
+    if strange := [c for c in cases if c not in CASES]:
+        raise ValueError(f"no such case: {', '.join(strange)}; there are {', '.join(CASES)}")
 
 
 def in_world(question: Question, world: World) -> Question:

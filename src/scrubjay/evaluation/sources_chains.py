@@ -27,7 +27,7 @@ from random import Random
 
 from scrubjay.core.nouns import Passage, Question
 from scrubjay.core.randomness import stream
-from scrubjay.evaluation.sources import CASES, Edge, SourceCase, altered, forms, says
+from scrubjay.evaluation.sources import CASES, Edge, SourceCase, altered, check_cases, forms, says
 from scrubjay.evaluation.sources_known import ANSWER
 from scrubjay.worlds.items import Item, render
 from scrubjay.worlds.universe import Value
@@ -53,7 +53,11 @@ def chain_cases(
         known: multi-hop items that the model answers closed book; the cases of memory are about
             these, in ``world``, the others about the same in ``twin``.
         unknown: items it can't answer; the cases without memory are then about these in ``world``.
+
+    Raises:
+        ValueError: a case that isn't among ``CASES``, or a question with more than one way through.
     """
+    check_cases(cases)
     out: list[SourceCase] = []
     for case in cases:
         remembered = case in ("memory", "both", "conflict")
