@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scrubjay.agents.provenance import explain
+from scrubjay.agents.provenance import Evidence, cited, explain, measure_signals
 from scrubjay.agents.provenance_classifier import Softmax, SourceModel, hand_set
 from scrubjay.agents.provenance_signals import NAMES, SAMPLES, by_likelihood, by_sampling
 from scrubjay.agents.provenance_support import MOST, support, weighed
@@ -142,6 +142,21 @@ def test_evidence_is_json_and_sentences_name_the_passage() -> None:
     text = "\n".join(evidence.sentences())
     assert "gold says: “The capital of Brenland is Torvik.”" in text
     assert "Without gold it loses 3.0 nats per token." in text
+
+
+def test_the_steps_of_a_multi_hop_answer_are_cited_and_told() -> None:
+    asked = Question("m", "What is the capital of the country in which Ossa lies?", ("Torvik",))
+    lies = Passage("lies", "Ossa lies in Brenland. Ossa is old.", "Ossa")
+    model = Reader("Rome")
+    pages = {p.id: p for p in (lies, GOLD, OTHER)}
+    session = Session(model, pages=pages)  # type: ignore[arg-type]
+    session.read(list(pages))
+    made = Answer("Torvik", session.trace)
+    signals = asyncio.run(measure_signals(asked, "Torvik", list(pages.values()), session))
+    assert cited(signals) == ("gold", "lies")
+    evidence = Evidence(Source.DOCUMENTS, dict.fromkeys(Source, 0.25), 0.5, signals)
+    assert "What leads there, lies: “Ossa lies in Brenland.”" in evidence.sentences()
+    assert asyncio.run(explain(asked, made, session)).evidence.method == "likelihood"
 
 
 def test_words_decide_support() -> None:

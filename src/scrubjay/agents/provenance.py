@@ -74,9 +74,14 @@ class Evidence:
         )
         if held.sentence:
             out.append(f"{held.place} says: “{held.sentence}”")
-            steps = [step for step in held.chain.said if step.text != held.sentence]
             if held.named < 1.0:
-                out += [f"What leads there, {step.place}: “{step.text}”" for step in steps]
+                # The first sentence of each further passage: the others only explain more words.
+                steps = {step.place: step.text for step in reversed(held.chain.said)}
+                out += [
+                    f"What leads there, {place}: “{steps[place]}”"
+                    for place in held.chain.places
+                    if place != held.place
+                ]
         else:
             out.append("The answer's words stand together in no passage.")
         for id in self.citations:
