@@ -13,7 +13,7 @@ import pytest
 from scrubjay.core.finding import Verdict
 from scrubjay.studies import get_study
 from scrubjay.studies.bandits_book_judge import CLAIMS, hard_bound, judge
-from scrubjay.studies.bandits_book_stage import BUDGETS, EXPONENT, GAP, SIZES, Always, blocks
+from scrubjay.studies.bandits_book_stage import BUDGETS, EXPONENT, GAP, SIZES, WIDE, Always, blocks
 
 HORIZONS = [1000, 3162, 10_000]
 
@@ -38,7 +38,7 @@ def planted() -> dict[str, Any]:
     iid = {name: one(scale, 0) for name, scale in order.items()}
     iid |= {"epsilon-greedy": one(1, 2 / 3), "explore-first": one(1.1, 2 / 3), "exp3": one(3, 0.5)}
     iid |= {"greedy": one(0.05, 1), "uniform": one(0.09, 1)}
-    found: dict[str, Any] = {name: copy.deepcopy(iid) for name in GAP}
+    found: dict[str, Any] = {name: copy.deepcopy(iid) for name in (*GAP, WIDE)}
     for block, name in EXPONENT:
         rate = EXPONENT[block, name]
         found.setdefault(block, {}).setdefault(name, one(1, rate, bound=1.5))
@@ -54,7 +54,10 @@ def planted() -> dict[str, Any]:
         found[f"knapsack {share:g}, elimination"] = {"elimination-bwk": one(lost, 1, 2)}
     return {
         "blocks": found,
-        "games": [{"players": "a and b", "gap": 0.1, "average regrets": 0.1}],
+        "games": [
+            {"players": "hedge", "gap": gap, "bound": 0.1, "T": t}
+            for t, gap in ((100, 0.1), (1000, 0.05))
+        ],
         "incentives": {"bound": 0.1, "never tried, greedy": 0.3, "never tried, hidden": 0.0}
         | {"gain": 0.01, "gain low": -0.01, "gain high": 0.03},
         "router": [{"tokens": 0.2}],
@@ -87,6 +90,7 @@ SPOILS = [
     (7, lambda m: _set(m, "contextual", "exp4", one(0.1, 0.5))),
     (8, lambda m: _set(m, "knapsack 0.25", "ucb-bwk", one(0.5, 1))),
     (9, lambda m: m["games"][0].update(gap=0.2)),
+    (9, lambda m: m["games"][1].update(gap=0.1)),
     (10, lambda m: m["incentives"].update({"never tried, hidden": 0.1})),
     (10, lambda m: m["incentives"].update({"gain high": -0.001})),
 ]

@@ -8,6 +8,7 @@ its bounds, and the ladder of what adapting, feedback and structure are worth (`
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from scrubjay.deciding.bandits import (
     never_tried_bound,
     race,
 )
+from scrubjay.deciding.bandits.bounds import adversarial_bound
 from scrubjay.deciding.bandits.types import Bandit
 from scrubjay.studies.bandits_book_judge import CLAIMS, judge
 from scrubjay.studies.bandits_book_stage import SIZES, Block, Size, blocks, router
@@ -46,6 +48,22 @@ NOTES = (
     "within eight minutes.",
     "Bounds with constants are those of the proofs (see deciding.bandits.bounds); where the book "
     "gives an order only, the slope alone is tested.",
+    "The block with gap 0.3 was added after the first measurement, to show the order once all "
+    "have left their transient; no claim rests on it. At 0.1 successive elimination has not "
+    "dropped a single arm by then (it needs 32 log T / gap^2 rounds an arm), so it plays like "
+    "chance.",
+    "Against arms that swap, following algorithms can do better than the best fixed arm: their "
+    "regret is negative, and no slope is fitted to it.",
+    "Explore-first and epsilon-greedy look good at these horizons because their constants are "
+    "small; their rates are the steeper ones.",
+    "Semi-bandit Hedge has the rate of its crude theorem (fake costs as large as d/gamma), which "
+    "is why EXP3 over twenty routes beats it here: its theorem grows with the number of edges and "
+    "not of routes.",
+    "Zooming loses to a grid of the right size on the needle: balls of radius sqrt(2 log T / n) "
+    "shrink below the needle's width only after hundreds of pulls each.",
+    "The claim about games was restated after the first measurement: beside the players' own "
+    "realised regrets, as the sheet has it, the duality gap is equal by algebra, and the claim "
+    "could not fail.",
     "EXP4 and the oracle are held to the best arm of every context, which none of their 200 "
     "policies knows; their theorems are about the best policy, so their rates are not tested.",
     "With stock for 1 % of the customers the best mixture is one price, the highest.",
@@ -99,22 +117,27 @@ def _raced(block: Block, horizon: int, seed: int) -> dict[str, Any]:
 
 
 def _games(size: Size, seed: int) -> list[dict[str, Any]]:
+    """Two of a kind play a random zero-sum game, for a tenth of the horizon and for all of it."""
     game = MatrixGame(numpy_stream(seed, "game").random((10, 10)))
     value, rows = game.value(), []
-    pairs: list[tuple[Bandit, Bandit]] = [
-        (Hedge(), Hedge()),
-        (Exp3(), Exp3()),
-        (RegretMatching(), RegretMatching()),
-    ]
-    for one, other in pairs:
-        played = game.play(one, other, size.horizon, size.few, seed)
-        gap = game.duality_gap(played.row, played.column)
-        rows.append(
-            {"players": f"{one.name} and {other.name}", "gap": float(gap.mean())}
-            | {"average regrets": float(played.regret.sum(axis=1).mean())}
-            | {"payoff": float(played.gain[:, 0].mean()), "game's value": value}
-        )
+    spread = float(game.row.max() - game.row.min())
+    for player in (Hedge(), Exp3(), RegretMatching()):
+        for horizon in (size.horizon // 10, size.horizon):
+            played = game.play(player, player, horizon, size.few, seed)
+            gap = game.duality_gap(played.row, played.column)
+            rows.append(
+                {"players": player.name, "T": horizon, "gap": float(gap.mean())}
+                | {"bound": 2 * spread * _promised(player, horizon) / horizon}
+                | {"payoff": float(played.gain[:, 0].mean()), "game's value": value}
+            )
     return rows
+
+
+def _promised(player: Bandit, horizon: int) -> float:
+    """Proven regret of one player against anyone, ten actions, payoffs in [0, 1]."""
+    if isinstance(player, RegretMatching):
+        return math.sqrt(10 * horizon)
+    return adversarial_bound(player, 10, horizon) or math.inf
 
 
 def _incentives(size: Size, seed: int) -> dict[str, float]:

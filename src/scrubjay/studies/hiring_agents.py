@@ -52,7 +52,14 @@ NOTES = (
     "UCB1 over single profiles gets normal rewards with the profiles' true means and a deviation "
     "of 0.5 instead of simulated signals.",
     "The searchers don't act in their own interest; that they would obey is checked against the "
-    "law counted in fresh episodes (column 'deviation': what the best deviation would gain).",
+    "law counted in fresh episodes (column 'deviation': what the best deviation would gain, with "
+    "payments that 500 episodes made look sufficient).",
+    "With these searchers the optimum asks both for one search in every episode: it beats one "
+    "worker because two see more, not because it mixes; the best single profile is the same "
+    "mechanism. Three searches are never worth their price: reading more passages finds no more "
+    "than the best passage of one query.",
+    "Correlation pays on few random problems and little: mixing helps where one agent's report "
+    "disciplines another and the cap binds, as for two workers with one source.",
 )
 TOLERANCE, SAME = 1e-7, 1e-3
 

@@ -138,7 +138,7 @@ def searchers(size: Size, seed: int, folder: Path) -> dict[str, Any]:
     known, true = problem(practice, size), problem(fresh, size)
     ways = {
         "optimal": optimal_mechanism(known),
-        "optimal, loosened by nothing, one profile": best_profile_mechanism(known),
+        "best single profile": best_profile_mechanism(known),
         "one worker": _one_worker(known),
         "nobody": optimal_mechanism(known, support=[0]),
     }

@@ -29,7 +29,7 @@ from scrubjay.deciding.bandits.lanes import Floats, Ints
 from scrubjay.deciding.bandits.types import Bandit, Environment
 from scrubjay.deciding.bandits.ucb import UCB1, bernoulli_kl
 
-__all__ = ["lai_robbins", "proven"]
+__all__ = ["adversarial_bound", "lai_robbins", "proven"]
 
 
 def proven(bandit: Bandit, environment: Environment, horizon: int, rounds: Ints) -> Floats | None:
@@ -41,7 +41,7 @@ def proven(bandit: Bandit, environment: Environment, horizon: int, rounds: Ints)
             # Outside the clean event at most everything is lost.
             return np.asarray(np.minimum(found + 2 / horizon, environment.gaps.max() * rounds))
     if iid or isinstance(environment, (AdversarialTable, AgainstCopy)):
-        flat = _adversarial(bandit, environment.arms, horizon)
+        flat = adversarial_bound(bandit, environment.arms, horizon)
         if flat is not None:
             return np.asarray(np.minimum(flat, rounds), dtype=np.float64)
     return None
@@ -65,7 +65,8 @@ def _iid(bandit: Bandit, arms: IIDArms, horizon: int, rounds: Ints) -> Floats | 
     return None
 
 
-def _adversarial(bandit: Bandit, arms: int, horizon: int) -> float | None:
+def adversarial_bound(bandit: Bandit, arms: int, horizon: int) -> float | None:
+    """Regret after all rounds for any sequence of rewards in [0, 1]; None where none is known."""
     if arms < 2:
         return None
     if isinstance(bandit, Hedge) and bandit.epsilon is None and bandit.best == 1:

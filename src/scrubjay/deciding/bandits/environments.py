@@ -126,7 +126,7 @@ class AdversarialTable:
 
 
 def swap_table(horizon: int, high: float = 0.8, low: float = 0.2) -> Floats:
-    """Two arms that change places after half the rounds, then arm 0 falls below arm 1 for good."""
+    """Two arms: the first is better for half of the rounds, the second by more for the rest."""
     table = np.empty((horizon, 2))
     half = horizon // 2
     table[:half] = high, low
