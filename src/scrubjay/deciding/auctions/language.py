@@ -28,8 +28,16 @@ from weakref import WeakValueDictionary
 from scrubjay.core.errors import UnknownName
 from scrubjay.deciding.auctions.beliefs import Beliefs, corrections
 from scrubjay.deciding.auctions.bidder import Bidder
-from scrubjay.deciding.auctions.game import AuctionError, Sale, View
-from scrubjay.deciding.auctions.language_voices import Asker, Choosing, Voice, Writing
+from scrubjay.deciding.auctions.game import AuctionError, View
+from scrubjay.deciding.auctions.language_voices import (
+    Asker,
+    Choosing,
+    Voice,
+    Writing,
+    bids_told,
+    sale_told,
+    status_told,
+)
 from scrubjay.deciding.auctions.log import AuctionLog
 from scrubjay.models.load import load_model
 from scrubjay.models.prompting.untrusted import one_line
@@ -115,7 +123,7 @@ class LanguageBidder(Bidder):
         me = self._me
         history = [one_line(sale_told(s, me)) for s in log.sales]
         profits = ", ".join(f"{one_line(b)} {log.profit(b)}" for b in log.bidders)
-        values = {"me": one_line(me), "history": history, "profits": profits}
+        values: dict[str, Any] = {"me": one_line(me), "history": history, "profits": profits}
         written = await self._asker().generate(
             "auction_learn", 80, stop=("\n\n",), learned=self._notes, **values
         )
@@ -153,32 +161,6 @@ class LanguageBidder(Bidder):
         }
 
 
-def bids_told(bids: Any, me: str) -> list[str]:
-    """A lot's bids as sentences, a line each."""
-    return [
-        f"{'You bid' if b == me else one_line(b) + ' bids'} {amount} dollars."
-        for given in bids
-        for b, amount in given
-    ]
-
-
-def sale_told(sale: Sale, me: str) -> str:
-    """What the auctioneer announces at the hammer."""
-    name = one_line(sale.lot.name)
-    if sale.winner is None:
-        return f"Nobody buys {name}."
-    who = "You buy" if sale.winner == me else f"{one_line(sale.winner)} buys"
-    return f"{who} {name} for {sale.price} dollars. It is worth {sale.value} dollars."
-
-
-def status_told(books: Beliefs, view: View) -> str:
-    """The books in a sentence."""
-    mine = books.wins.get(view.me, {})
-    bought = ", ".join(f"{one_line(i)} for {p}" for i, p in mine.items()) or "nothing"
-    profits = ", ".join(f"{one_line(b)} {books.profits.get(b, 0)}" for b in view.bidders)
-    return f"you bought {bought}; profits: {profits}."
-
-
 _LOADED: WeakValueDictionary[str, LanguageModel] = WeakValueDictionary()
 
 
@@ -203,16 +185,16 @@ def language_bidder(settings: str) -> LanguageBidder:
     name, _, rest = settings.partition("|")
     switches = [s for s in rest.split("+") if s]
     strategies = [s for s in switches if s in get_args(Strategy)]
-    known = {"write", "check", "learn", "items"}
+    known = {"write", "chat", "check", "learn", "items"}
     if not name or len(strategies) > 1 or set(switches) - known - set(strategies):
         raise AuctionError(
             f"'lm:{settings}' names no bidder; write lm:MODEL or lm:MODEL|SWITCHES, with none, "
-            "static or adaptive, and write, check, learn, items, joined by +"
+            "static or adaptive, and write, chat, check, learn, items, joined by +"
         )
     return LanguageBidder(
         _shared(name),
         strategy=strategies[0] if strategies else "adaptive",  # type: ignore[arg-type]
-        voice=Writing() if "write" in switches else Choosing(),
+        voice=Writing(chat="chat" in switches) if "write" in switches else Choosing(),
         checks="check" in switches,
         learns="learn" in switches,
         goal="items" if "items" in switches else "profit",

@@ -26,10 +26,10 @@ from typing import Any, Protocol
 
 from scrubjay.core.trace import Chose, Cost, Generated, Trace
 from scrubjay.deciding.auctions.beliefs import Beliefs, parse_beliefs
-from scrubjay.deciding.auctions.game import View
+from scrubjay.deciding.auctions.game import Sale, View
 from scrubjay.models.prompting.prompts import render_prompt
 from scrubjay.models.prompting.untrusted import one_line
-from scrubjay.models.types import Choice, LanguageModel
+from scrubjay.models.types import Choice, LanguageModel, Message, Prompt
 
 OUT = '"I\'m out!"'
 
@@ -43,11 +43,18 @@ class Asker:
     seed: int = 0
 
     async def generate(
-        self, prompt: str, most: int, *, stop: Sequence[str] = (), **values: Any
+        self,
+        prompt: str,
+        most: int,
+        *,
+        stop: Sequence[str] = (),
+        chat: bool = False,
+        **values: Any,
     ) -> str:
-        """What the model writes after a prompt file."""
+        """What the model writes after a prompt file, or answers if it is asked in a ``chat``."""
         text, began = _text(prompt, values), time.perf_counter()
-        done = await self.model.generate(text, max_tokens=most, stop=stop, seed=self.seed)
+        asked: Prompt = [Message("user", text)] if chat else text
+        done = await self.model.generate(asked, max_tokens=most, stop=stop, seed=self.seed)
         spent = Cost(done.tokens_in, done.tokens_out, 1, seconds=time.perf_counter() - began)
         self.trace.add(Generated(text, done.text, cost=spent))
         return done.text
@@ -112,7 +119,7 @@ class Choosing:
         if not amounts or scene["problem"]:
             return None
         options = [*(f'"I bid {a} dollars!"' for a in amounts), OUT]
-        told = await asker.choose("auction_bid", options, **scene)
+        told = await asker.choose("auction_bid", options, opening="", **scene)
         best = told.index
         if not told.parsed:
             habit = await asker.choose("auction_nothing", options)
@@ -123,8 +130,6 @@ class Choosing:
     async def books(
         self, asker: Asker, before: Beliefs, view: View, wrong: Sequence[str]
     ) -> Beliefs:
-        from scrubjay.deciding.auctions.language import bids_told, sale_told
-
         if wrong:  # whoever chooses can't say better what it is told: it takes it
             return Beliefs.true(view)
         sale, names = view.state.sales[-1], view.bidders
@@ -133,8 +138,9 @@ class Choosing:
             shown = ["You" if n == view.me else one_line(n) for n in names]
             history = bids_told(view.state.last, view.me)
             said = await asker.choose(
-                "auction_who", shown, item=one_line(sale.lot.name), history=history
-            )
+                "auction_who", shown,
+                item=one_line(sale.lot.name), history=history, hammer=sale_told(sale, view.me),
+            )  # fmt: skip
             winner = names[said.index]
         mine = winner == view.me
         sums = [before.money - sale.price, before.money, before.money - sale.lot.start]
@@ -153,25 +159,26 @@ class Writing:
 
     tokens: int = 300
     """Most tokens of a plan or of books."""
+    chat: bool = False
+    """Ask for plans and books as a turn of a chat: for instructed models of some size. Bids are
+    always continued text."""
 
     async def plan(self, asker: Asker, scene: Mapping[str, Any], view: View) -> Mapping[str, int]:
-        text = await asker.generate("auction_plan", self.tokens, **scene)
+        text = await asker.generate("auction_plan", self.tokens, chat=self.chat, **scene)
         return parse_plan(text, [lot.name for lot in view.state.coming])
 
     async def bid(self, asker: Asker, scene: Mapping[str, Any], view: View, money: int) -> object:
-        text = await asker.generate("auction_bid", 24, stop=("\n",), **scene)
+        text = await asker.generate("auction_bid", 24, stop=("\n", '"'), opening=' "I', **scene)
         try:
-            return parse_bid(text)
+            return parse_bid("I " + text.lstrip())
         except ValueError:
             return text
 
     async def books(
         self, asker: Asker, before: Beliefs, view: View, wrong: Sequence[str]
     ) -> Beliefs:
-        from scrubjay.deciding.auctions.language import bids_told, sale_told
-
         text = await asker.generate(
-            "auction_status", self.tokens,
+            "auction_status", self.tokens, chat=self.chat,
             me=one_line(view.me), bidders=[one_line(b) for b in view.bidders],
             before=one_line(json.dumps(before.to_dict(), ensure_ascii=False)),
             history=bids_told(view.state.last, view.me),
@@ -190,7 +197,7 @@ def parse_bid(text: str) -> int | None:
     """
     plain = text.replace("’", "'")
     bids = re.findall(r"\bbid[^\d\n.!?\-−]{0,30}(\d[\d,]*)", plain, re.IGNORECASE)
-    if not bids and re.search(r"\b(i'?m out|i am out|withdraw|pass\b)", plain, re.IGNORECASE):
+    if not bids and re.search(r"\b(i ?'?m out|i am out|withdraw|pass\b)", plain, re.IGNORECASE):
         return None
     numbers = bids or re.findall(r"(?<![-−\d.])\d[\d,]*", plain)
     amounts = {int(n.replace(",", "")) for n in numbers}
@@ -217,6 +224,32 @@ def thirds(values: Sequence[float]) -> list[int]:
     """1, 2 or 3 by third of the order; equal values get the same."""
     order = sorted(values)
     return [1 + min(2, 3 * order.index(v) // len(order)) for v in values]
+
+
+def bids_told(bids: Any, me: str) -> list[str]:
+    """A lot's bids as sentences, a line each."""
+    return [
+        f"{'You bid' if b == me else one_line(b) + ' bids'} {amount} dollars."
+        for given in bids
+        for b, amount in given
+    ]
+
+
+def sale_told(sale: Sale, me: str) -> str:
+    """What the auctioneer announces at the hammer."""
+    name = one_line(sale.lot.name)
+    if sale.winner is None:
+        return f"Nobody buys {name}."
+    who = "You buy" if sale.winner == me else f"{one_line(sale.winner)} buys"
+    return f"{who} {name} for {sale.price} dollars. It is worth {sale.value} dollars."
+
+
+def status_told(books: Beliefs, view: View) -> str:
+    """The books in a sentence."""
+    mine = books.wins.get(view.me, {})
+    bought = ", ".join(f"{one_line(i)} for {p}" for i, p in mine.items()) or "nothing"
+    profits = ", ".join(f"{one_line(b)} {books.profits.get(b, 0)}" for b in view.bidders)
+    return f"you bought {bought}; profits: {profits}."
 
 
 def _logs(choice: Choice) -> list[float]:
