@@ -43,7 +43,7 @@ def run() -> list[dict[str, Any]]:
             peers.append(("MABWiser", lambda policy=policy: mabwiser(policy)))
         for peer, rate in peers:
             pairs = [(ours(bandit), rate()) for _ in range(ROUNDS + 1)][1:]
-            rows.append(row(f"{bandit.name}-{peer.split()[-1].lower()}", peer, pairs))
+            rows.append(row(f"bandits-{bandit.name}-{peer.split()[-1].lower()}", peer, pairs))
     return rows
 
 
