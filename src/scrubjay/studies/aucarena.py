@@ -37,7 +37,8 @@ NOTES = (
     "'forgets' takes its money, with probability 1/2 after every sale, for what it was before.",
     "The language model plays auctions of four items with 8,000; its voice 'choosing' plans once "
     "and picks among given answers, 'writing' has no plan and writes bids and books. Its books are "
-    "not corrected. A handful of games says how it behaves, not how good it is.",
+    "not corrected (whoever buys nothing has true books of itself by doing nothing). A handful of "
+    "games says how it behaves, not how good it is.",
     "A clairvoyant knows the values, not the prices; it is a planner like the others otherwise.",
 )
 

@@ -1,6 +1,6 @@
 """How a language model bids: by weighing answers, or by writing them.
 
-    Choosing   bid:    argmax_a  log p(a | auction) − log p(a | "at an auction you call out")
+    Choosing   bid:    argmax_a  log p(a | auction) − log p(a | "now you call out")
                plan:   1, 2 or 3 for every item, relative to what it would say of any
                books:  who got it?  how much money have I now?  (with the wrong answers that a
                        careless book-keeper gives)
@@ -120,11 +120,7 @@ class Choosing:
             return None
         options = [*(f'"I bid {a} dollars!"' for a in amounts), OUT]
         told = await asker.choose("auction_bid", options, opening="", **scene)
-        best = told.index
-        if not told.parsed:
-            habit = await asker.choose("auction_nothing", options)
-            gains = [a - b for a, b in zip(_logs(told), _logs(habit))]
-            best = max(range(len(gains)), key=gains.__getitem__)
+        best = await self._less_habit(asker, told, "auction_nothing", options)
         return amounts[best] if best < len(amounts) else None
 
     async def books(
@@ -137,20 +133,36 @@ class Choosing:
         if sale.winner is not None:
             shown = ["You" if n == view.me else one_line(n) for n in names]
             history = bids_told(view.state.last, view.me)
-            said = await asker.choose(
-                "auction_who", shown,
-                item=one_line(sale.lot.name), history=history, hammer=sale_told(sale, view.me),
-            )  # fmt: skip
-            winner = names[said.index]
+            item, hammer = one_line(sale.lot.name), sale_told(sale, view.me)
+            told = await asker.choose(
+                "auction_who", shown, item=item, history=history, hammer=hammer
+            )
+            winner = names[
+                await self._less_habit(
+                    asker, told, "auction_who", shown, item=item, history=[], hammer=""
+                )
+            ]
         mine = winner == view.me
         sums = [before.money - sale.price, before.money, before.money - sale.lot.start]
         options = list(dict.fromkeys(str(max(0, s)) for s in sums))
-        told = sale_told(replace(sale, winner=winner), view.me)
+        believed = sale_told(replace(sale, winner=winner), view.me)
         left = await asker.choose(
-            "auction_money", options, money=before.money, hammer=told, mine=mine, price=sale.price
-        )
+            "auction_money", options,
+            money=before.money, hammer=believed, mine=mine, price=sale.price,
+        )  # fmt: skip
         money = int(options[left.index])
         return _booked(before, winner, sale.lot.name, sale.price, sale.value, money)
+
+    @staticmethod
+    async def _less_habit(
+        asker: Asker, told: Choice, prompt: str, options: Sequence[str], **values: Any
+    ) -> int:
+        """The option said more readily than after a prompt that tells nothing."""
+        if told.parsed:  # no probabilities: the model's word is all there is
+            return told.index
+        habit = await asker.choose(prompt, options, **values)
+        gains = [a - b for a, b in zip(_logs(told), _logs(habit))]
+        return max(range(len(gains)), key=gains.__getitem__)
 
 
 @dataclass(frozen=True)
