@@ -8,9 +8,8 @@ other's (Bayesian incentive compatible, BIC).
                           arm 2 is never tried                                        (Theorem 11.7)
     hidden exploration    with chance eps the target, else the posterior-best arm:  BIC if
                           eps <= (1/3) E[G 1{G > 0}],   G = E[mu_2 - mu_1 | data]      (Lemma 11.10)
-    repeated            N_0 samples of arm 1, then in each round explore with chance eps, the arm by
-                          any bandit that learns from its own rounds only, else exploit (11.15,
-                          11.17)
+    repeated              N_0 samples of arm 1, then explore with chance eps, the arm by any bandit
+                          that learns from its own rounds only, else exploit          (11.15, 11.17)
 
 Source: Slivkins, Introduction to Multi-Armed Bandits, chapter 11. Arm 0 here is the book's arm 1.
 """

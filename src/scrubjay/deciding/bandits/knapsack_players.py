@@ -1,12 +1,12 @@
 """Algorithms for bandits with knapsacks.
 
-    UcbBwK        each round: the best mixture for optimistic rewards and consumptions, draw from it
+    UcbBwK          the best mixture for optimistic rewards and consumptions; draw from it
     elimination     pick an arm b uniformly, draw from a potentially optimal mixture with most b
     primal-dual     resources have prices v that grow with their use by a factor (1+eps)^c;
                     play the arm with the largest  UCB reward / (LCB consumption · v)
     LagrangeBwK     zero-sum game  L(a, i) = r(a) + 1 - (T/B) c_i(a): EXP3.P over arms against Hedge
                     over resources;  OPT - reward <= O(T/B) sqrt(T K ln(d T/delta))       (10.14)
-    UCB1 until broke   what ignoring the budget costs
+    UCB1UntilBroke  what ignoring the budget costs
 
 Source: Slivkins, Introduction to Multi-Armed Bandits, chapter 10 (primal-dual: Badanidiyuru,
 Kleinberg and Slivkins 2013). Ours: budgets are planned a little short, (1 - eps) B with eps =

@@ -126,9 +126,8 @@ class LinUCB(_Linear):
     """Optimism in the confidence ellipsoid of theta.
 
     Raises:
-        ValueError: ``width`` or ``ridge`` is not above 0; on ``select``, a context that doesn't
-        hold
-            finite features of every arm.
+        ValueError: ``width`` or ``ridge`` is not above 0; on ``select``, a context that
+            doesn't hold finite features of every arm.
     """
 
     name: str = "linucb"

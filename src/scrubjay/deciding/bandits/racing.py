@@ -1,7 +1,7 @@
 """A race: algorithms in the same environment, side by side, with regret curves and proven bounds.
 
-    curves = race(IIDArms([0.1, 0.5, 0.6]), [UCB1(), ThompsonBeta(), Exp3()], horizon=10_000,
-    runs=200) curves["ucb1"].mean[-1], curves["ucb1"].bound[-1]
+    curves = race(IIDArms([0.1, 0.5, 0.6]), [UCB1(), Exp3()], horizon=10_000, runs=200)
+    curves["ucb1"].mean[-1], curves["ucb1"].bound[-1]
 
 All runs are simulated at once, in chunks that fit the memory; every run has its own stream of
 random numbers, so neither the chunks nor the other algorithms change a number. Environments give

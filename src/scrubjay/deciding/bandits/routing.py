@@ -1,7 +1,6 @@
 """Combinatorial arms: routes through a graph, whose cost is the sum of their edges' costs.
 
-    semi-bandit Hedge  with chance gamma: a random edge and a route through it, else Hedge over
-    routes
+    semi-bandit Hedge  with chance gamma a random edge and a route through it, else Hedge on routes
                        fake cost of a seen edge = cost / P[edge is seen]   O(d^(3/2) T^(3/4))  (7.4)
     FTPL               play the cheapest route for  v_0 + v_1 + … + v_(t-1),  v_0 uniform in
                        [-1/eps, 1/eps]^d, eps = sqrt(d)/(U sqrt(T)):  2 U sqrt(d T)           (7.10)

@@ -11,7 +11,7 @@ A single run is the same with one lane; ``SingleBandit`` takes and gives plain n
 >>> bandit = SingleBandit(UCB1(), arms=2, horizon=100)
 >>> for _ in range(100):
 ...     arm = bandit.select()
-...     bandit.update(arm, [0.2, 0.9][arm])
+...     bandit.update(arm, (0.2, 0.9)[arm])
 >>> bandit.select()
 1
 """

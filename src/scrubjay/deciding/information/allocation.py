@@ -67,8 +67,7 @@ def plan_search(
 
     Raises:
         ValueError: no practice, more than ten sources, a cost or budget that is negative, or
-        quality
-            outside [0, 1].
+            quality outside [0, 1].
     """
     table, spend = np.asarray(found, dtype=np.float64), checked_costs(costs)
     if table.ndim != 2 or not len(table) or table.shape[1] != len(spend):

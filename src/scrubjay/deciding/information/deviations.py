@@ -7,7 +7,7 @@ joint deviation, another effort b_i' with a map phi from signals to reports,
          - the same for obeying and telling the truth
 
 ``pure_equilibria`` lists what else could be played: obeying is *an* equilibrium, not always the
-only one. Source of the constraints: Cacciamani, Castiglioni and Gatti (2023), section 2.
+only one. Source of the constraints: Cacciamani, Castiglioni and Gatti (2023).
 """
 
 from __future__ import annotations

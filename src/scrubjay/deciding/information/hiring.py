@@ -11,7 +11,7 @@ efforts b is
 
     U(b) = sum_s max_d sum_th P(s, th | b) u(d, th)
 
-Source: Cacciamani, Castiglioni and Gatti, Online Information Acquisition (2023), section 2. In this
+Source: Cacciamani, Castiglioni and Gatti, Online Information Acquisition (2023). In this
 house the principal is an answering model, agents are retrievers, tools or other models, and efforts
 are how much they search.
 """

@@ -1,8 +1,8 @@
 """Hiring problems to try mechanisms on.
 
-    two_workers        a fair coin, a shared source that is right with chance 0.7; a worker sees the
-                          source (with a rare flip), an idle one sees a fair coin
-    auditor          the second agent only checks the first: its own signal is hardly worth anything
+    two_workers           a fair coin, and a shared source that is right with chance 0.7; a worker
+                          sees the source (with a rare flip), an idle one sees a fair coin
+    auditor               the second agent only checks the first: its own signal is worth little
     overlapping_sources   n searchers over a corpus of which they share a part: correlated signals
     random_instance       Dirichlet laws
 

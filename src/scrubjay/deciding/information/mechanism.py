@@ -4,19 +4,17 @@ A mechanism draws a profile b of efforts from mu, tells each agent only its own,
 reports and pays gamma_i(b, s, th). Agents should obey and tell the truth. With x_i = mu(b) gamma_i:
 
     max   sum_b mu(b) U(b) - sum_i sum_(b,s,th) P(s,th|b) x_i(b,s,th)
-    s.t.  z_i(b_i,b_i',s_i) >= sum_(b_-i, s_-i, th) P((s_i,s_-i),th | b_i',b_-i) x_i(b, (s_i',s_-i),
-    th)
-                                                                             for every report s_i'
+    s.t.  z_i(b_i,b_i',s_i) >= sum_(b_-i, s_-i, th) P((s_i,s_-i),th | b_i',b_-i)
+                                                   x_i(b, (s_i',s_-i), th)     for every report s_i'
           sum_(b_-i) [sum P x_i - mu(b) c_i(b_i)]  >=  sum_(s_i) z_i - sum_(b_-i) mu(b) c_i(b_i')
-                                                                        for every b_i and deviation
-                                                                        b_i'
+                                                                     for every b_i, deviation b_i'
           0 <= x_i <= cap · mu(b),   sum mu = 1
 
 z is what the best misreport after each signal is worth, so that the exponentially many joint
 deviations (another effort *and* a map of lies) need only polynomially many rows. Constraints pool
 over b_-i, as an agent knows only its own recommendation: that is what makes correlated
 recommendations strictly better than independent ones. Source: Cacciamani, Castiglioni and Gatti
-(2023), section 4. ``slack`` loosens every obedience constraint by that much per recommendation
+(2023). ``slack`` loosens every obedience constraint by that much per recommendation
 (used by the online algorithm).
 """
 
