@@ -13,10 +13,11 @@ the costs.
 
     N = share · T^(2/3)   ->   regret O~(T^(2/3)) against the optimal mechanism
 
-Source: Cacciamani, Castiglioni and Gatti (2023), for the three steps, as far as their
-abstract and our sheet tell them; the constants and the mixing are ours. Rounds of the same kind are drawn together, so that T = 10^9 takes no longer
-than 10^5; regret is the expectation over what was left random (pseudo-regret). Agents are myopic:
-they answer every announced mechanism with a best response, and obey on ties.
+Source: Cacciamani, Castiglioni and Gatti (2023), for the three steps, as far as their abstract and
+our sheet tell them; the constants and the mixing are ours. Rounds of the same kind are drawn
+together, so that T = 10^9 takes no longer than 10^5; regret is the expectation over what was left
+random (pseudo-regret). Agents are myopic: they answer every announced mechanism with a best
+response, and obey on ties.
 """
 
 from __future__ import annotations
