@@ -46,6 +46,7 @@ class Instrument(Protocol):
 INSTRUMENTS = Registry(
     "instrument",
     concept_depth="scrubjay.probing.concept_depth:ConceptDepth",
+    lineas="scrubjay.probing.steering_effect:SteeringEffect",
     retrieval_heads="scrubjay.probing.retrieval_heads:RetrievalHeads",
     verbatim_memory="scrubjay.probing.verbatim:VerbatimMemory",
 )
