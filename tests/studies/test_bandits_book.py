@@ -13,7 +13,8 @@ import pytest
 from scrubjay.core.finding import Verdict
 from scrubjay.studies import get_study
 from scrubjay.studies.bandits_book_judge import CLAIMS, hard_bound, judge
-from scrubjay.studies.bandits_book_stage import BUDGETS, EXPONENT, GAP, SIZES, WIDE, Always, blocks
+from scrubjay.studies.bandits_book_players import Always
+from scrubjay.studies.bandits_book_stage import BUDGETS, EXPONENT, GAP, SIZES, WIDE, blocks
 
 HORIZONS = [1000, 3162, 10_000]
 

@@ -34,7 +34,8 @@ from scrubjay.deciding.bandits import (
 from scrubjay.deciding.bandits.bounds import adversarial_bound
 from scrubjay.deciding.bandits.types import Bandit
 from scrubjay.studies.bandits_book_judge import CLAIMS, judge
-from scrubjay.studies.bandits_book_stage import SIZES, Block, Size, blocks, router
+from scrubjay.studies.bandits_book_players import router
+from scrubjay.studies.bandits_book_stage import SIZES, Block, Size, blocks
 from scrubjay.studies.kept import kept
 from scrubjay.studies.study import Progress, Scale, study
 

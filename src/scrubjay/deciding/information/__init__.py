@@ -29,14 +29,9 @@ if TYPE_CHECKING:
         best_profile_mechanism,
         optimal_mechanism,
     )
-    from scrubjay.deciding.information.online import (
-        ExploreCommitPrincipal,
-        OnlineRun,
-        robustify,
-        strict_rules,
-        with_rules,
-    )
+    from scrubjay.deciding.information.online import ExploreCommitPrincipal, OnlineRun
     from scrubjay.deciding.information.scoring import expected_score, scores
+    from scrubjay.deciding.information.strict import robustify, strict_rules, with_rules
 
 _WHERE = {
     "Check": "deviations",
@@ -59,12 +54,12 @@ _WHERE = {
     "plan_search": "allocation",
     "pure_equilibria": "deviations",
     "random_instance": "instances",
-    "robustify": "online",
+    "robustify": "strict",
     "scores": "scoring",
-    "strict_rules": "online",
+    "strict_rules": "strict",
     "two_workers": "instances",
     "value_under": "deviations",
-    "with_rules": "online",
+    "with_rules": "strict",
 }
 
 __all__ = [
