@@ -4,8 +4,8 @@
                    any way to report, whatever the others do;   0 <= rule <= cap
 
 A principal that errs about the law mixes them in (``robustify``): margins average linearly, so
-enough of them makes up for the errors. Source: the standard assumption of online information acquisition
-(Cacciamani, Castiglioni and Gatti 2023); the programme is ours.
+enough of them makes up for the errors. Source: the standard assumption of online information
+acquisition (Cacciamani, Castiglioni and Gatti 2023); the programme is ours.
 """
 
 from __future__ import annotations
