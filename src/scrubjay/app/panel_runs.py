@@ -200,7 +200,7 @@ def _defaults(name: str) -> dict[str, Any]:
     if not is_dataclass(made):
         return {}
     return {
-        f.name: f.default_factory() if f.default is MISSING else f.default  # type: ignore[misc]
+        f.name: f.default_factory() if f.default is MISSING else f.default
         for f in fields(made)
         if f.default is not MISSING or f.default_factory is not MISSING
     }
