@@ -46,8 +46,13 @@ class Instrument(Protocol):
 INSTRUMENTS = Registry(
     "instrument",
     concept_depth="scrubjay.probing.concept_depth:ConceptDepth",
+    entropy_neurons="scrubjay.probing.entropy_neurons:EntropyNeurons",
+    fact_tracing="scrubjay.probing.tracing:FactTracing",
     lineas="scrubjay.probing.steering_effect:SteeringEffect",
+    refusal_direction="scrubjay.probing.refusal:RefusalDirection",
     retrieval_heads="scrubjay.probing.retrieval_heads:RetrievalHeads",
+    talking_heads="scrubjay.probing.talking_heads:TalkingHeads",
+    truth_direction="scrubjay.probing.truth:TruthDirection",
     verbatim_memory="scrubjay.probing.verbatim:VerbatimMemory",
 )
 """Name → class."""
