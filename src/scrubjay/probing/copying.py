@@ -197,8 +197,10 @@ def needle_recall(
 
     Args:
         without: condition → heads that are taken out; none of them: the intact model.
-        mode, scope, reference: see ``ablate``; the paper's are "uniform" and "decode". With another
-            scope the prompt is read anew under every condition.
+        mode: see ``ablate``; the paper's is "uniform".
+        scope: see ``ablate``; the paper's is "decode". With another one the prompt is read anew
+            under every condition.
+        reference: see ``ablate``.
 
     Raises:
         ProbeError: a sample or head can't be used.

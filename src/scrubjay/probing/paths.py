@@ -56,7 +56,8 @@ def path_patch(
 
     Args:
         model: see ``Anatomy.of``.
-        base, source: prompts (examples, tokens); the source may have another length.
+        base: prompts (examples, tokens).
+        source: as many prompts, perhaps of another length.
         senders: heads, as (layer, head) or sites of z; a sender that isn't below any receiver can't
             reach it and changes nothing.
         receivers: sites of q, k or v with a head (k and v count key-value heads), or "logits".

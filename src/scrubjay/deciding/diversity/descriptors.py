@@ -58,7 +58,8 @@ class LearnedDescriptor:
     """A space learned from observations by an autoencoder.
 
     Args:
-        latent, hidden: sizes of the autoencoder.
+        latent: size of the autoencoder's code.
+        hidden: size of its hidden layer.
         epochs: of each training, at most.
         most: observations to train on, at most (drawn evenly).
         trains: False leaves it as it was drawn: a random projection, without surprise.

@@ -65,7 +65,8 @@ class Stax:
         emitter: 'elitist' or 'cma'.
         schedule: 'alternate', 'even' (a coin), or 'remaining' (explores with the share of the
             budget that is left).
-        population, sigma: size, and spread of mutations.
+        population: its size.
+        sigma: spread of mutations.
         keep: children drawn for the archive in each generation (λ).
         chunk: evaluations between turns.
         window: steps in which an emitter must improve; by default the paper's 20 p / 6 + 120.

@@ -82,7 +82,8 @@ class Arm:
     Args:
         joints: links of equal length, 1 / joints each; the base sits in the middle of [−1, 1]².
         steps: length of an episode.
-        side, distractor: of the pictures; whether a square moves in them without meaning.
+        side: of the pictures.
+        distractor: whether a square moves in them without meaning.
         discs: reward areas for the tip.
     """
 
@@ -162,8 +163,10 @@ class Maze:
     Args:
         walls: rows from the top, '#' is wall; the world is [0, 1]².
         start: where episodes begin.
-        steps, speed: how long and how fast it walks.
-        side, distractor: of the pictures; whether a square moves in them without meaning.
+        steps: how long it walks.
+        speed: how fast.
+        side: of the pictures.
+        distractor: whether a square moves in them without meaning.
         discs: reward areas for the last place.
 
     Raises:
