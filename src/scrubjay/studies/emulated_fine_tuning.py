@@ -62,6 +62,12 @@ NOTES = (
     "both tuned corners, so no ratio is reported for it.",
     "One behaviour was tuned: the sheet's frontier between two (lambda) is replaced by the weight "
     "beta of this one. `CombinedModel` takes any number of behaviours.",
+    "Why up-scaling fails here, found out after the measurement on one of its seeds: these bases "
+    "never saw a value behind the word 'answer', so behind it even the large base gives the true "
+    "value hardly any probability, and there is no knowledge to borrow; and the cap of 10 nats "
+    "takes away a part of the format, which the bases find less likely than that (without a cap "
+    "most of the behaviour comes back, the facts don't). A base that has met the format now and "
+    "then, as large ones have, is a setting of its own and was not measured.",
     "'Reads the fact' puts the sentence in front of the question; these models were never taught "
     "to read, and it shows.",
 )
