@@ -50,6 +50,7 @@ INSTRUMENTS = Registry(
     fact_tracing="scrubjay.probing.tracing:FactTracing",
     lineas="scrubjay.probing.steering_effect:SteeringEffect",
     refusal_direction="scrubjay.probing.refusal:RefusalDirection",
+    entity_tracking="scrubjay.probing.entity_tracking:EntityTracking",
     retrieval_heads="scrubjay.probing.retrieval_heads:RetrievalHeads",
     talking_heads="scrubjay.probing.talking_heads:TalkingHeads",
     truth_direction="scrubjay.probing.truth:TruthDirection",

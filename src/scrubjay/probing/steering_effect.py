@@ -14,7 +14,7 @@ sections 3 and 6 of our sheet.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
@@ -26,6 +26,7 @@ from scrubjay.core.randomness import stream
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.inputs import as_inputs, padded
+from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.lineas import LinEAS, default_sites, distances, fit_lineas
 from scrubjay.probing.open import OpenModel
@@ -39,8 +40,6 @@ from scrubjay.probing.steering_baselines import (
 )
 from scrubjay.probing.steering_maps import SteeringMaps
 from scrubjay.worlds.behaviours import BEHAVIOURS, Behaviour
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +95,7 @@ class SteeringEffect:
         model: OpenModel,
         data: Behaviour | None = None,
         *,
-        progress: Progress = lambda *_: None,
+        progress: Progress = silent,
     ) -> Finding:
         """Fit every method, and look at what it does.
 
@@ -142,7 +141,7 @@ class SteeringEffect:
         return BEHAVIOURS[self.behaviour](self.texts, self.prompts, self.seed)
 
     def fit(
-        self, model: OpenModel, told: Behaviour, progress: Progress = lambda *_: None
+        self, model: OpenModel, told: Behaviour, progress: Progress = silent
     ) -> dict[str, SteeringMaps]:
         """Method → its maps."""
         x, y = (_encoded(model, t) for t in (told.source, told.target))
@@ -188,7 +187,7 @@ class SteeringEffect:
         model: OpenModel,
         told: Behaviour,
         fits: Mapping[str, SteeringMaps],
-        progress: Progress = lambda *_: None,
+        progress: Progress = silent,
     ) -> list[Effect]:
         """Every method at every strength, after the model as it is."""
         jobs: list[tuple[str, float, SteeringMaps | None, str]] = [("none", 0.0, None, "")]
