@@ -26,21 +26,29 @@ def answers(intact: float, best: float, control: float) -> dict[str, list[float]
     return {name: list(value - jitter) for name, value in told.items()}
 
 
+CHOSEN = {
+    "retrieval 5": [(0, 0), (0, 1)],
+    "attention 5": [(0, 0), (0, 1)],
+    "induction 5": [(0, 0), (2, 1)],
+}
+
+
 def test_claims_follow_the_answers() -> None:
     alike, memory = [scores(0), scores(1)], answers(1, 1, 1)
-    good = judge(alike, scores(0), answers(1, 0.1, 0.9), memory, share=5)
+    good = judge(alike, scores(0), answers(1, 0.1, 0.9), memory, CHOSEN, share=5)
     assert [c.holds for c in good.claims] == [True] * 4
     assert good.numbers["same layers minus retrieval, 5 heads"].value == pytest.approx(0.8)
     assert good.numbers["retrieval heads"].value == pytest.approx(1 / 40)
-    assert good.numbers["overlap with attention to the needle"].value == 1
+    assert good.numbers["overlap with attention heads"].value == 1
+    assert good.numbers["overlap with induction heads"].value == pytest.approx(1 / 3)
     many = [scores(0, 8), scores(1, 8)]
-    bad = judge(many, scores(0, 8), answers(1, 0.6, 0.7), answers(1, 0.5, 1), share=5)
+    bad = judge(many, scores(0, 8), answers(1, 0.6, 0.7), answers(1, 0.5, 1), CHOSEN, share=5)
     assert [c.holds for c in bad.claims] == [False, False, False, True]
     # a weak model proves nothing, and neither does a memory that nobody asked
-    weak = judge(alike, scores(0), answers(0.7, 0.1, 0.7), {}, share=5)
+    weak = judge(alike, scores(0), answers(0.7, 0.1, 0.7), {}, CHOSEN, share=5)
     assert [c.holds for c in weak.claims] == [True, False, False, True]
     unlike = [scores(0, 0, 1.0), scores(1, 0, 1.0)]
-    assert not judge(unlike, scores(0), answers(1, 0, 1), memory, share=5).claims[3].holds
+    assert not judge(unlike, scores(0), answers(1, 0, 1), memory, CHOSEN, share=5).claims[3].holds
 
 
 def test_smoke_scale_finds_the_planted_head_and_goes_on(

@@ -124,6 +124,7 @@ def run(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
         together,
         kept(out / "needles.json", needles),
         kept(out / "memory.json", memory),
+        made,
         share=size.share,
     )
     return replace(finding, settings={"size": asdict(size)}, notes=NOTES)

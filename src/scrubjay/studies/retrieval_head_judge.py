@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 
 from scrubjay.core.finding import Claim, Finding, Number
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean
-from scrubjay.probing.heads import Head, HeadScores, ranked
+from scrubjay.probing.heads import Head, HeadScores
 from scrubjay.probing.retrieval_heads import compared, numbers, pooled, scored
 
 MOST, FALL, ALIKE, INTACT = 0.1, 0.4, 0.5, 0.8
@@ -23,6 +23,7 @@ CLAIMS = (
     f"detection sets with different needles rank the heads alike (Spearman's ρ ≥ {ALIKE})",
 )
 Answers = Mapping[str, Sequence[float]]
+Chosen = Mapping[str, Sequence[Head]]
 
 
 def judge(
@@ -30,6 +31,7 @@ def judge(
     together: HeadScores,
     needles: Answers,
     memory: Answers,
+    chosen: Chosen,
     *,
     share: int,
 ) -> Finding:
@@ -37,6 +39,7 @@ def judge(
     Args:
         detected: scores of each detection set; ``together``: of all.
         needles, memory: condition → right or not of each item.
+        chosen: condition → the heads that were taken out.
         share: the number of heads that the claims are about.
     """
     found = pooled({name: np.array(v) for name, v in needles.items()})
@@ -74,10 +77,12 @@ def judge(
         "rank correlation of detection sets": Number(
             float(np.mean(alike)), min(alike), max(alike), len(alike)
         ),
-        **_overlaps(together),
+        **_overlaps(chosen, share),
     }
     if forgot is not None:
         told[f"memory lost without {share} retrieval heads"] = forgot.number
+        other = bootstrap_mean(1 - kept[f"same layers {share}"], bounds=(-1, 1))
+        told[f"memory lost without {share} others of the same layers"] = other.number
     rows = compared(
         {name: np.array(v) for name, v in needles.items()},
         {name: np.array(v) for name, v in memory.items()},
@@ -98,17 +103,14 @@ def _any(kept: Mapping[str, Any]) -> bool:
     return bool(kept) and all(len(v) for v in kept.values())
 
 
-def _overlaps(found: HeadScores) -> dict[str, Number]:
-    """Retrieval heads against as many heads by attention to the needle."""
-    best = found.above(0.1)
-    if not best or found.mass is None:
-        return {}
-    return {"overlap with attention to the needle": Number(_jaccard(best, ranked(found.mass)))}
-
-
-def _jaccard(a: Sequence[Head], ranking: Sequence[Head]) -> float:
-    b = {*ranking[: len(a)]}
-    return len(b & {*a}) / len(b | {*a})
+def _overlaps(chosen: Chosen, share: int) -> dict[str, Number]:
+    """Jaccard's index of the retrieval heads taken out and those of the rival rankings."""
+    best = {*chosen[f"retrieval {share}"]}
+    return {
+        f"overlap with {other} heads": Number(len(best & rest) / len(best | rest))
+        for other in ("attention", "induction")
+        if (rest := {*chosen.get(f"{other} {share}", ())})
+    }
 
 
 def _figure(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
