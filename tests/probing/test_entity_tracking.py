@@ -21,11 +21,12 @@ from scrubjay.probing.circuits import (
 )
 from scrubjay.probing.crossing import cross_model_patch
 from scrubjay.probing.entity_circuit import PLACES, find_circuit
+from scrubjay.probing.entity_tracking import EntityTracking, named
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.masks import Moves, fit_mask, moved_accuracy
 from scrubjay.probing.open import OpenModel
 from scrubjay.probing.planted_boxes import boxes_model, word_tokenizer
-from scrubjay.worlds.boxes import LETTERS, OBJECTS, Boxes
+from scrubjay.worlds.boxes import LETTERS, OBJECTS, VARIABLES, Boxes
 
 TASK = Boxes(4, OBJECTS[:16], LETTERS[:10])
 
@@ -79,7 +80,7 @@ def test_counterfactuals_and_pairs_differ_in_what_they_should_only() -> None:
 
 def test_the_planted_model_does_the_task_by_its_four_steps(planted) -> None:
     assert accuracy(planted.open.model, prompts_of(planted)) == 1
-    circuit, scores = find_circuit(planted.open, TASK, count=40)
+    circuit, scores = find_circuit(planted.open, TASK, count=16)
     assert {name: list(heads) for name, heads in circuit.groups.items()} == planted.groups
     for name, heads in planted.groups.items():
         rest = scores[name].copy()
@@ -92,7 +93,7 @@ def test_each_step_carries_position_and_the_last_the_value(planted) -> None:
     expected = {"A": "value", "B": "position", "C": "position", "D": "position"}
     for group, variable in expected.items():
         moves = {
-            v: Moves.of(planted.open.tokenizer, TASK.pairs(v, 40))
+            v: Moves.of(planted.open.tokenizer, TASK.pairs(v, 24))
             for v in ("position", "value", "label")
         }
         own = planted.groups[group]
@@ -107,7 +108,7 @@ def test_masks_choose_the_head_that_carries_the_variable(group: str) -> None:
     planted = boxes_model(TASK, heads=4, sharpness=6, seed=1)  # soft enough for gradients
     every = [(i, j) for i in range(4) for j in range(4)]
     own, variable = planted.groups[group][0], "value" if group == "A" else "position"
-    fitted = fit_mask(planted.open, TASK.pairs(variable, 96), PLACES[group], every, epochs=8)
+    fitted = fit_mask(planted.open, TASK.pairs(variable, 64), PLACES[group], every, epochs=8)
     assert own in fitted.heads
     assert fitted.test > 0.9
     assert fitted.mask[every.index(own)] < 0.5
@@ -117,7 +118,10 @@ def test_masks_choose_the_head_that_carries_the_variable(group: str) -> None:
 
 def test_the_circuit_alone_does_the_task_and_others_do_not(planted) -> None:
     model = planted.open.model
-    prompts, means = prompts_of(planted), mean_heads(model, prompts_of(planted, 200, "means").ids)
+    prompts, means = (
+        prompts_of(planted, 24),
+        mean_heads(model, prompts_of(planted, 80, "means").ids),
+    )
     circuit = Circuit(planted.groups, PLACES)
     assert faithfulness(model, prompts, means, circuit) == 1
     assert accuracy_with(model, prompts, means, None) == 1
@@ -131,7 +135,8 @@ def test_the_circuit_alone_does_the_task_and_others_do_not(planted) -> None:
     # depends on the place alone can't be seen by replacing with means, only by path patching.
     less = circuit.without([("D", planted.groups["D"][0])])
     assert accuracy_with(model, prompts, means, less) == 1
-    assert all(a == b for a, b in completeness(model, prompts, means, circuit, draws=4))
+    halves = completeness(model, prompts, means, circuit, draws=4)
+    assert all(abs(a - b) < 0.2 for a, b in halves)
     taken = {h for hs in planted.groups.values() for h in hs}
     idle = [(i, j) for i in range(4) for j in range(4) if (i, j) not in taken]
     padded = {n: [*hs, idle[i]] for i, (n, hs) in enumerate(planted.groups.items())}
@@ -193,6 +198,26 @@ def test_crossing_shows_where_a_broken_model_is_broken() -> None:
             prompts,
             Circuit(whole.groups, PLACES),
         )
+
+
+def test_the_instrument_says_it_all_in_a_finding() -> None:
+    planted = boxes_model(TASK, heads=3, sharpness=8, seed=4)
+    small = EntityTracking(scenes=16, means=40, pairs=32, controls=2)
+    found = small.measure(planted.open, TASK)
+    assert found.numbers["accuracy"].value == found.numbers["faithfulness"].value == 1
+    assert found.numbers["random circuits"].value < 0.4
+    rows = {r["group"][0]: r for r in found.tables["Groups"]}
+    for group, (head,) in planted.groups.items():
+        assert rows[group]["heads"] == f"L{head[0]}H{head[1]}"
+        assert named({v: rows[group][v] for v in VARIABLES}, 0.25) == (
+            "value" if group == "A" else "position"
+        )
+    assert named({}, 0.2) == named({"value": 0.3}, 0.2) == "none"
+    noisy = boxes_model(TASK, heads=3, noise=0.1, seed=4)
+    with pytest.raises(ProbeError, match="the gate is 50%"):
+        small.measure(noisy.open, TASK)
+    with pytest.raises(ProbeError, match="8 pairs"):
+        EntityTracking(pairs=2).measure(planted.open, TASK)
 
 
 def test_what_cannot_be_done_is_said(planted) -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from scrubjay.core.errors import InputError, ScrubjayError
+from scrubjay.core.finding import Finding
 from scrubjay.core.trace import Generated, Trace
 from scrubjay.models.tiny import TinySpec, build_tiny, train_tokenizer
 from scrubjay.probing.ablation import ablate
@@ -224,6 +225,27 @@ def test_what_cannot_be_measured_is_said() -> None:
     with pytest.raises(ProbeError, match="counted from 0"):
         needle_recall(model, needles, {"x": [(7, 0)]}, most=2)
     assert rouge1_recall(["a", "b", "b"], ["b", "b", "c", "c"]) == 0.5
+
+
+def test_the_instrument_says_it_all_in_a_finding() -> None:
+    planted = induction_model(30, 26, heads=4, seed=2)
+    told: list[str] = []
+    found = RetrievalHeads(counts=(1, 2), draws=2, memory=0, threshold=0.5, most=3).measure(
+        OpenModel(planted.model, None),
+        copies(seed=1),
+        tests=copies(seed=2),
+        progress=lambda what, done, total: told.append(f"{what} {done}/{total}"),
+    )
+    assert found.tables["Heads"][0]["head"] == f"L1H{planted.induction[1]}"
+    rows = {(r["without"], r["heads"]): r["needle recall"] for r in found.tables["Without heads"]}
+    assert rows["intact", 0] == rows["random", 1] == 1
+    assert max(rows["retrieval", 1], rows["attention", 1], rows["induction", 1]) < 0.4
+    assert found.numbers["retrieval heads"].value == 1 / 8
+    assert found.numbers["needle recall, retrieval 1"].high < 0.6
+    assert any(line.startswith("needles 6/6") for line in told)
+    assert Finding.from_dict(json.loads(json.dumps(found.to_dict()))).numbers == dict(found.numbers)
+    with pytest.raises(ProbeError, match="threshold"):
+        RetrievalHeads(counts=(1,), threshold=0).measure(OpenModel(planted.model, None))
 
 
 def test_provenance_tells_copied_tokens_from_others() -> None:

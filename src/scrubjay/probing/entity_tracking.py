@@ -38,6 +38,9 @@ from scrubjay.probing.masks import fit_mask
 from scrubjay.probing.open import OpenModel
 from scrubjay.worlds.boxes import VARIABLES, Boxes
 
+STEPS = 12
+"""A mask learns for so many steps at least: at 0.1 a step it has to come from 1 to below 0.5."""
+
 
 @dataclass(frozen=True)
 class EntityTracking:
@@ -73,6 +76,10 @@ class EntityTracking:
                 the words.
         """
         began = time.perf_counter()
+        if min(self.scenes, self.means, self.controls) < 1 or self.pairs < 8:
+            raise ProbeError(
+                "entity tracking needs 1 scene, mean and control, and 8 pairs at least"
+            )
         task = Boxes(self.boxes, seed=self.seed) if data is None else data
         prompts = box_prompts(model.tokenizer, task.scenes(2 * self.scenes, "test"))
         whole = accuracy(model.model, prompts)
@@ -131,7 +138,8 @@ def carries(
         for variable in VARIABLES:
             if heads:
                 some = task.pairs(variable, pairs, "masks")
-                fitted = fit_mask(model, some, PLACES[group], heads, epochs=4)
+                epochs = max(2, -(-STEPS // max(1, pairs // 2 // 32)))
+                fitted = fit_mask(model, some, PLACES[group], heads, epochs=epochs)
                 found[group][variable] = fitted.test
             done += 1
             progress("masks", done, len(GROUPS) * len(VARIABLES))

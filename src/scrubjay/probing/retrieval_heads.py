@@ -28,7 +28,7 @@ import numpy as np
 from scrubjay.core.finding import Finding, Number
 from scrubjay.probing.ablation import ablate
 from scrubjay.probing.anatomy import Anatomy
-from scrubjay.probing.copying import induction_scores, needle_recall, retrieval_scores
+from scrubjay.probing.copying import Copy, induction_scores, needle_recall, retrieval_scores
 from scrubjay.probing.decoding import Prefilled
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.heads import Array, Head, HeadScores, first, random_heads, ranked
@@ -70,16 +70,16 @@ class RetrievalHeads:
     def measure(
         self,
         model: OpenModel,
-        data: Sequence[Needle] | None = None,
+        data: Sequence[Needle | Copy] | None = None,
         *,
         progress: Progress = silent,
-        tests: Sequence[Needle] | None = None,
+        tests: Sequence[Needle | Copy] | None = None,
     ) -> Finding:
         """Find the heads, and take them out.
 
         Args:
-            data: needles to detect with; None: those of the settings.
-            tests: needles to test on, None: those of the settings, of a template of their own.
+            data: needles to detect with, as text or token numbers; None: those of the settings.
+            tests: needles to test on; None: those of the settings, of a template of their own.
             progress: called with (what, done, total).
 
         Raises:
@@ -87,9 +87,11 @@ class RetrievalHeads:
         """
         began = time.perf_counter()
         self._check(Anatomy.of(model.model))
-        mine, theirs = self.needles(model)
-        found = self.detect(model, mine if data is None else data, progress)
-        recall, rows = self.ablated(model, found, theirs if tests is None else tests, progress)
+        if data is None or tests is None:
+            mine, theirs = self.needles(model)
+            data, tests = mine if data is None else data, theirs if tests is None else tests
+        found = self.detect(model, data, progress)
+        recall, rows = self.ablated(model, found, tests, progress)
         settings = {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
         heads = scored(found, found.top(min(30, found.mean.size)))
         return Finding(
@@ -113,7 +115,7 @@ class RetrievalHeads:
         return task.samples(count), test.samples(count)
 
     def detect(
-        self, model: OpenModel, data: Sequence[Needle], progress: Progress = silent
+        self, model: OpenModel, data: Sequence[Needle | Copy], progress: Progress = silent
     ) -> HeadScores:
         """Scores of all heads."""
         return retrieval_scores(
@@ -152,7 +154,7 @@ class RetrievalHeads:
         self,
         model: OpenModel,
         found: HeadScores,
-        tests: Sequence[Needle],
+        tests: Sequence[Needle | Copy],
         progress: Progress = silent,
     ) -> tuple[dict[str, Number], list[dict[str, Any]]]:
         """Recall of needles, and of memory, under every condition."""
@@ -190,6 +192,11 @@ class RetrievalHeads:
             raise ProbeError(f"there is no mode '{self.mode}'; known: {', '.join(get_args(Mode))}")
         if not self.counts or min(self.counts) < 1 or self.draws < 1:
             raise ProbeError("retrieval heads are tested by taking out 1 head at least, once")
+        if not 0 < self.threshold <= 1 or self.memory < 0 or self.most < 1:
+            raise ProbeError(
+                "the threshold lies in 0 … 1, an answer has 1 token at least, and no fewer than 0 "
+                "questions are asked from memory"
+            )
         heads = anatomy.n_layers * anatomy.n_heads
         if 2 * max(self.counts) > heads:
             raise ProbeError(
