@@ -46,15 +46,19 @@ class Instrument(Protocol):
 INSTRUMENTS = Registry(
     "instrument",
     concept_depth="scrubjay.probing.concept_depth:ConceptDepth",
+    concept_vectors="scrubjay.probing.word_instruments:ConceptVectors",
     entropy_neurons="scrubjay.probing.entropy_neurons:EntropyNeurons",
     fact_tracing="scrubjay.probing.tracing:FactTracing",
     lineas="scrubjay.probing.steering_effect:SteeringEffect",
+    prompt_importance="scrubjay.probing.attribution:PromptImportance",
     refusal_direction="scrubjay.probing.refusal:RefusalDirection",
     entity_tracking="scrubjay.probing.entity_tracking:EntityTracking",
+    mixing_mechanisms="scrubjay.probing.mixing:MixingMechanisms",
     retrieval_heads="scrubjay.probing.retrieval_heads:RetrievalHeads",
     talking_heads="scrubjay.probing.talking_heads:TalkingHeads",
     truth_direction="scrubjay.probing.truth:TruthDirection",
     verbatim_memory="scrubjay.probing.verbatim:VerbatimMemory",
+    word_relations="scrubjay.probing.word_instruments:WordRelations",
 )
 """Name → class."""
 

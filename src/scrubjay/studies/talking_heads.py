@@ -38,6 +38,11 @@ NOTES = (
     "Best points are chosen by the index of the missing thing, on other lists of other things: a "
     "gain says what the subspace controls, and is no repair that a model could make by itself.",
     "The random subspace and that of most variance get the same grid rule and the same search.",
+    "One draw of prompts at laptop scale. How readers and writers are chosen was settled after a "
+    "look at other prompts of the same kind; nothing was chosen on lists.",
+    "The mean ratio comes from few channels: see the table of channels into the queries of movers.",
+    "A random direction hardly varies between prompts, so its grid is narrow by the same rule; the "
+    "subspace of most variance is the harder control.",
     "Weights are searched before rotation; a rotary model's queries and keys meet after it.",
 )
 SIZES = {
