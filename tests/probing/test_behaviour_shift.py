@@ -163,9 +163,12 @@ def test_words_that_belong_together() -> None:
     assert not near[0, 2]
     assert not near.diagonal().any()
     assert (near == near.T).all()
-    kinds = {"a": ["w0", "w1"], "b": ["w2", "w3", "w4", "w5"]}
-    assert label(["w0", "w1", "w2"], kinds) == "a"
-    assert label(["w0", "w2", "w3"], kinds) == "none"
+    kinds = {"a": WORDS[:6], "b": WORDS[6:]}
+    assert label(WORDS[:4], kinds) == "a"  # 6·5·4·3 / 24·23·22·21, below 0.05 / 2
+    assert label([*WORDS[:2], *WORDS[6:8]], kinds) == "none"
+    assert label(WORDS[8:12], kinds) == "none"  # what chance gives in three of ten draws
+    with pytest.raises(ProbeError, match="that hold them"):
+        label(["x"], kinds)
     with pytest.raises(ProbeError, match="two words"):
         WordTable.of(model(), TOKENIZER, ["w1"])
     with pytest.raises(ProbeError, match="one text"):

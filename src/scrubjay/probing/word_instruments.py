@@ -50,7 +50,7 @@ class WordRelations:
 
     about: ClassVar[str] = "word pairs that attention heads relate, by weights alone"
 
-    top: int = 40
+    top: int = 8
     """Words of a coordinate."""
     every: int = 1
     """Look at every so-manieth layer."""

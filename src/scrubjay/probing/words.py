@@ -172,21 +172,25 @@ def ffn_concepts(
 
 
 def label(
-    words: Sequence[str], categories: Mapping[str, Sequence[str]], *, least: float = 2.0
+    words: Sequence[str], categories: Mapping[str, Sequence[str]], *, sure: float = 0.05
 ) -> str:
-    """The category that is most over-represented among the words, "none" if by less than ``least``
-    times what chance gives.
+    """The category that is most over-represented among the words, "none" if chance does as well.
+
+    By the hypergeometric tail, whose threshold ``sure`` is divided by the number of categories.
 
     Raises:
-        ProbeError: there are no categories.
+        ProbeError: there are no words or categories, or a word is in none.
     """
-    size = sum(map(len, categories.values()))
-    if not size or not words:
-        raise ProbeError("a label needs words and categories")
-    lift = {
-        name: sum(w in set(c) for w in words) / len(words) / (len(c) / size)
+    from scipy.stats import hypergeom
+
+    every = {w for c in categories.values() for w in c}
+    if not every or not words or not every.issuperset(words):
+        raise ProbeError("a label needs words, and categories that hold them")
+    tail = {
+        name: float(
+            hypergeom.sf(sum(w in set(c) for w in words) - 1, len(every), len(set(c)), len(words))
+        )
         for name, c in categories.items()
-        if c
     }
-    best = max(lift, key=lambda name: (lift[name], name))
-    return best if lift[best] >= least else "none"
+    best = min(tail, key=lambda name: (tail[name], name))
+    return best if tail[best] < sure / len(categories) else "none"
