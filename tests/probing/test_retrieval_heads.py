@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from tests.probing.tiny_families import tiny
 
 from scrubjay.core.errors import InputError, ScrubjayError
 from scrubjay.core.finding import Finding
@@ -142,6 +143,23 @@ def test_decoding_again_is_decoding_anew_even_after_an_exception() -> None:
     with pytest.raises(ProbeError, match="context"):
         read.greedy(61)
     assert in_batches([3, 9, 4], 8) == [[0, 2], [1]]
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen3", "gemma2", "gemma3", "gpt_neox", "olmo2"])
+def test_batched_decoding_writes_what_each_prompt_gets_alone(family: str) -> None:
+    model = tiny(family).eval()
+    prompts = [[5, 6, 7, 8, 9, 10, 11, 12, 13, 14], [20, 21, 22], [30, 31, 32, 33]]
+    expected = []
+    for prompt in prompts:
+        ids = list(prompt)
+        with torch.no_grad():
+            for _ in range(5):
+                token = int(model(torch.tensor([ids]), use_cache=False).logits[0, -1].argmax())
+                if token == model.config.eos_token_id:
+                    break
+                ids.append(token)
+        expected.append(ids[len(prompt) :])
+    assert Prefilled(model, prompts).greedy(5) == expected
 
 
 def test_scores_are_kept_and_compared(tmp_path) -> None:
