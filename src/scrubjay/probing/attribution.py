@@ -24,12 +24,12 @@ import torch
 from scrubjay.core.finding import Finding
 from scrubjay.core.randomness import stream
 from scrubjay.probing.anatomy import Anatomy
+from scrubjay.probing.continuing import continued
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.inputs import as_inputs
 from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.open import OpenModel
-from scrubjay.probing.steering_effect import continued
 from scrubjay.worlds.instructions import Instruction, everyday
 
 if TYPE_CHECKING:

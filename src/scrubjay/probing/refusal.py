@@ -21,13 +21,13 @@ import numpy as np
 
 from scrubjay.core.finding import Finding, Number
 from scrubjay.probing.anatomy import Anatomy
+from scrubjay.probing.continuing import continuations
 from scrubjay.probing.directions import Direction, mass_mean, random_direction
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.open import OpenModel
 from scrubjay.probing.states import last_token_states
-from scrubjay.probing.steering_effect import continuations
 
 REFUSES = (
     "sorry", "i'm sorry", "i am sorry", "i cannot", "i can't", "i won't", "i will not",

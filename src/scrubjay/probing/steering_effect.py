@@ -19,13 +19,11 @@ from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
-import torch
-
 from scrubjay.core.finding import Finding
 from scrubjay.core.randomness import stream
 from scrubjay.probing.anatomy import Anatomy
+from scrubjay.probing.continuing import continued, encoded, nats
 from scrubjay.probing.errors import ProbeError
-from scrubjay.probing.inputs import as_inputs, padded
 from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.lineas import LinEAS, default_sites, distances, fit_lineas
@@ -74,15 +72,15 @@ class SteeringEffect:
     about: ClassVar[str] = "steering maps (LinEAS and simpler ones): behaviour, utility, layers"
 
     behaviour: str = "guessing"
-    texts: int = 24
+    texts: int = 12
     """Of each side."""
-    prompts: int = 24
-    tokens: int = 12
+    prompts: int = 16
+    tokens: int = 8
     """Of each continuation."""
-    steps: int = 60
-    """Of LinEAS."""
+    steps: int = 20
+    """Of LinEAS. Few, so that SmolLM2 takes minutes; the paper takes 1,000."""
     rate: float = 0.1
-    sparsity: Sequence[float] = (0.02,)
+    sparsity: Sequence[float] = ()
     """γ of the sparse fits."""
     strengths: Sequence[float] = (0.5, 1.0)
     sites: Sequence[str] = ()
@@ -144,7 +142,7 @@ class SteeringEffect:
         self, model: OpenModel, told: Behaviour, progress: Progress = silent
     ) -> dict[str, SteeringMaps]:
         """Method → its maps."""
-        x, y = (_encoded(model, t) for t in (told.source, told.target))
+        x, y = (encoded(model, t) for t in (told.source, told.target))
         mixed = [*x, *y]
         stream(self.seed, "shuffled sides").shuffle(mixed)
         total = self.steps * (2 + len(self.sparsity))
@@ -198,9 +196,9 @@ class SteeringEffect:
         for done, (name, strength, maps, front) in enumerate(jobs):
             progress("continuing", done, len(jobs))
             with maps.applied(model.model, strength) if maps else nullcontext():
-                asked = _encoded(model, [front + p for p in told.prompts])
+                asked = encoded(model, [front + p for p in told.prompts])
                 written = continued(model, asked, self.tokens)
-                neutral = nats(model, _encoded(model, told.neutral))
+                neutral = nats(model, encoded(model, told.neutral))
             whole = [[*p, *w] for p, w in zip(asked, written, strict=True)]
             fluency = sum(nats(model, whole, begin=[len(p) for p in asked])) / len(whole)
             said = model.tokenizer.batch_decode(written, skip_special_tokens=True)
@@ -215,76 +213,12 @@ class SteeringEffect:
         self, model: OpenModel, told: Behaviour, fits: Mapping[str, SteeringMaps]
     ) -> list[dict[str, Any]]:
         """The distance that is left at each site, on the texts of the fit."""
-        x, y = (_encoded(model, t) for t in (told.source, told.target))
+        x, y = (encoded(model, t) for t in (told.source, told.target))
         sites = self._sites(model)
         chosen: dict[str, SteeringMaps | None] = {"none": None}
         chosen |= {n: m for n, m in fits.items() if n in ("lineas", "linear act", "mean shift")}
         left = {n: distances(model.model, x, y, sites, m) for n, m in chosen.items()}
         return [{"site": str(s), **{n: left[n][s] for n in left}} for s in sites]
-
-
-def continuations(model: OpenModel, prompts: Sequence[str], tokens: int) -> list[str]:
-    """What the model writes after each prompt, greedily.
-
-    Raises:
-        ProbeError: prompt and continuation don't fit into the context.
-    """
-    written = continued(model, _encoded(model, prompts), tokens)
-    said: list[str] = model.tokenizer.batch_decode(written, skip_special_tokens=True)
-    return said
-
-
-def continued(model: OpenModel, prompts: Sequence[Sequence[int]], tokens: int) -> list[list[int]]:
-    """The same in token ids, without the end token and what comes after it.
-
-    Raises:
-        ProbeError: prompt and continuation don't fit into the context.
-    """
-    anatomy = Anatomy.of(model.model)
-    given = as_inputs(anatomy, padded(prompts))
-    width = given["input_ids"].shape[1]
-    if width + tokens > anatomy.context:
-        raise ProbeError(
-            f"{width} tokens and {tokens} more don't fit into a context of {anatomy.context}"
-        )
-    end = model.tokenizer.eos_token_id
-    with torch.no_grad():
-        ids = anatomy.model.generate(
-            input_ids=given["input_ids"],
-            attention_mask=given["attention_mask"],
-            max_new_tokens=tokens,
-            do_sample=False,
-            eos_token_id=end,
-            pad_token_id=end,
-        )
-    rows: list[list[int]] = ids[:, width:].tolist()
-    return [r[: r.index(end)] if end in r else r for r in rows]
-
-
-def nats(
-    model: OpenModel,
-    rows: Sequence[Sequence[int]],
-    *,
-    begin: Sequence[int] | None = None,
-    batch: int = 32,
-) -> list[float]:
-    """Mean surprisal a token of each text, from its token number ``begin`` (default: 1) on."""
-    anatomy, found = Anatomy.of(model.model), list[float]()
-    for start in range(0, len(rows), batch):
-        given = as_inputs(anatomy, padded(rows[start : start + batch], side="right"))
-        with torch.no_grad():
-            logits = anatomy.model(**given, use_cache=False).logits
-        log = logits[:, :-1].float().log_softmax(-1)
-        mask = given["attention_mask"][:, 1:].float()
-        for row, first in enumerate(begin[start : start + batch] if begin else ()):
-            mask[row, : first - 1] = 0
-        each = -log.gather(-1, given["input_ids"][:, 1:, None])[..., 0] * mask
-        found += (each.sum(1) / mask.sum(1).clamp_min(1)).tolist()
-    return found
-
-
-def _encoded(model: OpenModel, texts: Sequence[str]) -> list[list[int]]:
-    return [list(model.tokenizer(t, add_special_tokens=False)["input_ids"]) for t in texts]
 
 
 def _distinct(said: Sequence[str]) -> float:

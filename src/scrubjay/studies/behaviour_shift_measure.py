@@ -11,8 +11,8 @@ import numpy as np
 from scrubjay.core.randomness import stream
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.attribution import grad_x_input, importance, instruction_score, span_tokens
+from scrubjay.probing.continuing import continued
 from scrubjay.probing.open import OpenModel
-from scrubjay.probing.steering_effect import continued
 from scrubjay.probing.words import (
     WordTable,
     ffn_concepts,
