@@ -36,22 +36,21 @@ FIRST_GOOD = planted(0.95, 0.6, 0.94, 0.7, 0.3)
 
 
 @pytest.mark.parametrize(
-    ("last", "first", "readers", "holds"),
+    ("last", "first", "holds"),
     [
-        (LAST_GOOD, FIRST_GOOD, READERS, [True, True, True, True]),
-        (LAST_GOOD, LAST_GOOD, READERS, [True, False, True, True]),
-        (planted(0.95, 0.9, 0.7, 0.94, 0.3), FIRST_GOOD, READERS, [False, True, True, True]),
-        (planted(0.95, 0.6, 0.7, 0.94, 0.85), FIRST_GOOD, READERS, [True, True, False, True]),
-        (LAST_GOOD, FIRST_GOOD, READERS | {"word": 0.9}, [True, True, True, False]),
-        (LAST_GOOD, {"refused": "chance"}, READERS, [True, False, True, True]),
-        ({"refused": "chance"}, {"refused": "chance"}, READERS, [False, False, False, True]),
+        (LAST_GOOD, FIRST_GOOD, [True, True, True]),
+        (LAST_GOOD, LAST_GOOD, [True, False, True]),
+        (planted(0.95, 0.9, 0.7, 0.94, 0.3), FIRST_GOOD, [False, True, True]),
+        (planted(0.95, 0.6, 0.7, 0.94, 0.85), FIRST_GOOD, [True, True, False]),
+        (LAST_GOOD, {"refused": "chance"}, [True, False, True]),
+        ({"refused": "chance"}, {"refused": "chance"}, [False, False, False]),
     ],
 )
-def test_claims_follow_the_numbers(last: Any, first: Any, readers: Any, holds: list[bool]) -> None:
-    assert [c.holds for c in judge({LAST: last, FIRST: first}, readers).claims] == holds
+def test_claims_follow_the_numbers(last: Any, first: Any, holds: list[bool]) -> None:
+    assert [c.holds for c in judge({LAST: last, FIRST: first}, READERS).claims] == holds
 
 
 def test_smoke(tmp_path: Path) -> None:
     found = get_study("mixing-mechanisms").run("smoke", tmp_path)
     assert found.numbers[f"layer, {LAST}"].value in (18, 20)
-    assert len(found.claims) == 4
+    assert len(found.claims) == 3

@@ -26,7 +26,7 @@ from scrubjay.studies.parallel import one_thread
 from scrubjay.studies.study import Progress, Scale, study
 from scrubjay.worlds.binding import SCHEMAS, pairs
 
-ENOUGH, BETTER, PLANTED = 0.85, 0.1, 0.98
+ENOUGH, BETTER = 0.85, 0.1
 LAST, FIRST = "last column", "first column"
 CLAIMS = (
     f"The mixture of three mechanisms predicts patched answers: JSS at least {ENOUGH} on held-out "
@@ -34,7 +34,6 @@ CLAIMS = (
     "The pointer is needed where the answer stands first in its clause, the word where it stands "
     "last: leaving each out costs most there",
     "Position decides less in the middle third of the groups than at both ends",
-    f"Planted readers by position, word, pointer and all three are recovered, JSS above {PLANTED}",
 )
 READERS: Mapping[str, dict[str, float]] = {
     "position": {"position": 6.0},
@@ -43,6 +42,8 @@ READERS: Mapping[str, dict[str, float]] = {
     "all three": {"position": 3.0, "lexical": 2.0, "reflexive": 1.5},
 }
 NOTES = (
+    "Planted readers, whose mechanisms are known, go through the same fit: 'JSS, planted reader'. "
+    "They check the instrument and are no claim of the paper.",
     "The model is as shipped: the sheet's fine-tuning that first elicits binding is left out, and "
     "texts are completed, not chatted.",
     "The layer is chosen on pairs whose counterfactual answer isn't in the original; a layer that "
@@ -134,11 +135,6 @@ def judge(found: Mapping[str, Any], planted: Mapping[str, float]) -> Finding:
         _mixture(last, refused.get(LAST, "")),
         _needed(findings, refused),
         _ends(last, refused.get(LAST, "")),
-        Claim(
-            CLAIMS[3],
-            all(v > PLANTED for v in planted.values()),
-            ", ".join(f"{k} {v:.3f}" for k, v in planted.items()),
-        ),
     )
     return Finding("mixing-mechanisms", numbers, claims, tables, last.figure if last else None)
 
