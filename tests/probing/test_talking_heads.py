@@ -11,6 +11,7 @@ from tests.probing.tiny_families import NAMES, fingerprint, tiny, tokens
 from scrubjay.models.tiny import TinySpec, build_tiny, train_tokenizer
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.composition import (
+    Channel,
     channel_scores,
     channels,
     components,
@@ -25,7 +26,7 @@ from scrubjay.probing.open import OpenModel
 from scrubjay.probing.planted import induction_model
 from scrubjay.probing.recording import record
 from scrubjay.probing.subspace import at_points, basis, component_edit, subspace_edit
-from scrubjay.probing.talking_heads import TalkingHeads
+from scrubjay.probing.talking_heads import TalkingHeads, _writing
 from scrubjay.worlds.lists import remaining_items, two_names
 
 WRITER, READER = (0, 3), (2, 1)
@@ -214,6 +215,36 @@ def test_the_instrument_on_a_model_that_knows_nothing(opened):
     assert found.to_dict() != {}
     again = settings.measure(opened)
     assert again.numbers == found.numbers
+
+
+def test_two_channels_along_one_direction_span_one():
+    anatomy = Anatomy.of(tiny("llama"))
+    one = Channel((0, 1), 2, (2, 0), "q", 0.5, 9.0)
+    other = Channel((0, 2), 0, (2, 0), "q", 0.4, 8.0)
+    u = _writing(anatomy, [one, one, other])
+    assert u.shape == (32, 2)
+    want = torch.stack([components(anatomy, c.writer).write[c.component] for c in (one, other)])
+    assert torch.allclose(want @ u @ u.T, want, atol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"readers": 7}, "6 heads have others below"),
+        ({"readers": 0}, "a reader"),
+        ({"words": ["shirt", "towel"]}, "in each half"),
+        ({"searched": (3,), "lengths": (), "side": 1}, "2 points"),
+    ],
+)
+def test_settings_out_of_range_are_one_sentence(opened, settings, told):
+    few = {
+        "sides": (),
+        "prompts": 4,
+        "lists": 3,
+        "words": sorted({w for x in LISTS for w in x.items}),
+    }
+    with pytest.raises(ProbeError, match=told):
+        TalkingHeads(**few | settings).measure(opened)
 
 
 def test_a_score_stands_out_though_its_owner_has_most_of_all():

@@ -80,11 +80,13 @@ class TalkingHeads:
         anatomy = Anatomy.of(model.model)
         if anatomy.n_layers < 2 or min(self.readers, self.writers, self.others) < 1:
             raise ProbeError("channels need two layers, a reader, a writer and another component")
+        if self.readers > (most := (anatomy.n_layers - 1) * anatomy.n_heads):
+            raise ProbeError(f"{most} heads have others below them, not {self.readers}")
         prompts = list(data) if data is not None else two_names(self.prompts, seed=self.seed)
         numbers, found = self._counted(anatomy)
         tables = {"Clearest channels": [_row(c) for c in found[:20]]} if found else {}
         _, attention = last_attention(model, [p.text for p in prompts], [p.names for p in prompts])
-        attention[:, 0] = 0  # a head of the first layer has nobody to listen to
+        attention[:, 0, :, 0] = -2  # a head of the first layer has nobody to listen to
         looking = movers(attention, self.readers)
         writing = query_writers(anatomy, [head for head, _ in looking], self.writers)
         told = carried(
@@ -172,9 +174,14 @@ class TalkingHeads:
 
 
 def _writing(anatomy: Anatomy, found: Sequence[Channel]) -> Tensor:
-    """Orthonormal columns that span what the channels' components write."""
-    rows = [components(anatomy, c.writer).write[c.component] for c in found[:DIMENSIONS]]
-    return basis(torch.stack(rows))
+    """Orthonormal columns that span what the channels write, each new direction once."""
+    kept: list[Tensor] = []
+    for c in found:
+        row = components(anatomy, c.writer).write[c.component]
+        left = row - sum(((row @ k) * k for k in kept), torch.zeros_like(row))
+        if float(left.norm()) > 0.01 and len(kept) < DIMENSIONS:
+            kept.append(left / left.norm())
+    return basis(torch.stack(kept))
 
 
 def _drawn(u: Tensor, seed: int) -> Tensor:
