@@ -10,6 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.probing.tiny_families import tiny
 
 from scrubjay.core.errors import InputError
 from scrubjay.models.tiny import TinySpec, build_tiny
@@ -164,6 +165,20 @@ def test_every_component_can_be_learned_at(component: str) -> None:
     assert sum(distances(model, source, target, sites, maps).values()) < sum(
         distances(model, source, target, sites).values()
     )
+
+
+def test_clipping_helps_where_early_sites_are_steep() -> None:
+    """The first layers of an untrained OLMo 2 are 10,000 times as steep as its last ones."""
+    model = tiny("olmo2")
+    source = [[1, 3 + i, 4 + i, 5] for i in range(6)]
+    target = [[1, 20 - i, 19 - i, 6] for i in range(6)]
+    left = {}
+    for clip in (None, 1.0):
+        maps = fit_lineas(model, source, target, None, LinEAS(25, clip=clip))
+        left[clip] = sum(distances(model, source, target, list(maps.maps), maps).values())
+    assert left[1.0] < 0.6 * left[None]
+    with pytest.raises(ProbeError, match="positive length"):
+        LinEAS(clip=0)
 
 
 def test_strength_zero_and_the_way_back(tmp_path: Path) -> None:

@@ -61,11 +61,16 @@ class LinEAS:
     printed."""
     skip: int = 1
     """First tokens that are left out of the pooling."""
+    clip: float | None = None
+    """Longest slope of one site's ω or b, where early sites are far steeper than late ones; None:
+    as it is."""
 
     def __post_init__(self) -> None:
         """Raises:
         ProbeError: a setting is out of range.
         """
+        if self.clip is not None and not self.clip > 0:
+            raise ProbeError(f"slopes are clipped at a positive length, not {self.clip}")
         if self.steps < 1 or not self.rate > 0 or min(self.sparsity, self.l1, self.group) < 0:
             raise ProbeError(
                 f"LinEAS needs at least one step, a positive rate and no negative penalty, not "
@@ -231,6 +236,8 @@ class _Descent:
         size = how.sparsity * (rate if how.prox_rate else 1.0)
 
         def one(x: Tensor, slope: Tensor, centre: float) -> Tensor:
+            if how.clip is not None:
+                slope = slope * min(1.0, how.clip / max(float(slope.norm()), 1e-30))
             return sparse_group_lasso(x - rate * slope, centre, size, how.l1, how.group)
 
         return {  # a mirrored map would have the same loss on symmetric columns
