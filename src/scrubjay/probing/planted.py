@@ -146,19 +146,20 @@ def _write(
     before = torch.eye(slots.context).roll(-1, 1)  # query of position i: key of position i - 1
     before[0] = 0
     attentions = [block.attn for block in stack.h]
-    _attend(attentions[0], first, slots, slots.position, scale * before, slots.position)
+    attend(slots.into(attentions[0]), first, slots.position, scale * before, slots.position)
     _copy(attentions[0], first, slots, slots.previous)
-    _attend(attentions[1], second, slots, slots.token, scale * tokens, slots.previous)
+    attend(slots.into(attentions[1]), second, slots.token, scale * tokens, slots.previous)
     _copy(attentions[1], second, slots, slots.answer)
 
 
-def _attend(
-    attention: Any, head: int, slots: _Slots, ask: slice, query: Tensor, key: slice
-) -> None:
-    """Scores: what stands in slot ``ask``, mapped by ``query``, against slot ``key``."""
+def attend(into: Tensor, head: int, ask: slice, query: Tensor, key: slice) -> None:
+    """Scores: what stands in slot ``ask``, mapped by ``query``, against slot ``key``.
+
+    ``into``: weights (width, 3, heads, size) of queries, keys and values, which are written.
+    """
     width = key.stop - key.start
-    slots.into(attention)[ask, 0, head, :width] = query
-    slots.into(attention)[key, 1, head, :width] = torch.eye(width)
+    into[ask, 0, head, :width] = query
+    into[key, 1, head, :width] = torch.eye(width)
 
 
 def _copy(attention: Any, head: int, slots: _Slots, to: slice) -> None:

@@ -30,6 +30,7 @@ from torch import Tensor
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.heads import Head
 from scrubjay.probing.open import OpenModel
+from scrubjay.probing.planted import attend
 from scrubjay.worlds.boxes import Boxes
 
 SPARE = 8
@@ -155,24 +156,15 @@ def _write(
     _undo(stack.ln_f, 6, slots.width)
     reader, detector, transmitter, fetcher = (block.attn for block in stack.h)
     four, two = (scale * torch.diag(torch.ones(slots.context - b), -b) for b in (4, 2))
-    _attend(reader, own[0], slots, slots.position, four, slots.position)
+    attend(slots.into(reader), own[0], slots.position, four, slots.position)
     _move(reader, own[0], slots, slots.position, slots.here)
-    _attend(detector, own[1], slots, slots.token, scale * tokens, slots.token)
+    attend(slots.into(detector), own[1], slots.token, scale * tokens, slots.token)
     _not_the_question(detector, own[1], slots, scale)
     _move(detector, own[1], slots, slots.here, slots.asked)
-    _attend(transmitter, own[2], slots, slots.position, two, slots.position)
+    attend(slots.into(transmitter), own[2], slots.position, two, slots.position)
     _move(transmitter, own[2], slots, slots.asked, slots.pointer)
-    _attend(fetcher, own[3], slots, slots.pointer, scale * places, slots.position)
+    attend(slots.into(fetcher), own[3], slots.pointer, scale * places, slots.position)
     _move(fetcher, own[3], slots, slots.token, slots.answer)
-
-
-def _attend(
-    attention: Any, head: int, slots: _Slots, ask: slice, query: Tensor, key: slice
-) -> None:
-    """Scores: what stands in slot ``ask``, mapped by ``query``, against slot ``key``."""
-    width = key.stop - key.start
-    slots.into(attention)[ask, 0, head, :width] = query
-    slots.into(attention)[key, 1, head, :width] = torch.eye(width)
 
 
 def _not_the_question(attention: Any, head: int, slots: _Slots, scale: float) -> None:
