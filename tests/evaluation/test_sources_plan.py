@@ -24,6 +24,7 @@ from scrubjay.worlds.world import World
 
 WORLD, INVENTED = "random:100", ("random:70",)
 FACTS, CHAINS, EACH = 250, 60, 10
+UNKNOWN = "no idea"
 
 
 _SAMPLED: dict[tuple[Any, ...], list[Item]] = {}
@@ -46,7 +47,10 @@ def every(world: World) -> list[Item]:
 
 
 class Knower:
-    """Remembers two thirds of the real world; reads an answer where its whole chain of pages is."""
+    """Remembers two thirds of the real world; reads an answer where its whole chain of pages is.
+
+    Were it as sure of saying that it has no idea, no likelihood could tell that from knowing.
+    """
 
     name = "knower"
 
@@ -86,7 +90,7 @@ class Knower:
         question, shown = self._asked(prompt)
         whole = question in self.gold and all(t in shown for t in self.gold[question])
         read = next((a for a in self.right.get(question, ()) if whole and a in shown), "")
-        return read or self.known.get(question, "no idea")
+        return read or self.known.get(question, UNKNOWN)
 
     async def generate(self, prompt: Prompt, **_: Any) -> Completion:
         self.calls += 1
@@ -101,7 +105,8 @@ class Knower:
     async def score(self, prompt: Prompt, texts: Sequence[str]) -> list[Scored]:
         self.calls += 1
         said = self._says(prompt)
-        return [Scored(t, (-0.5 if t.strip() == said else -5.0,)) for t in texts]
+        sure = -0.5 if said != UNKNOWN else -3.0  # it is unsure of what it doesn't know
+        return [Scored(t, (sure if t.strip() == said else -5.0,)) for t in texts]
 
 
 @pytest.fixture(scope="module")
