@@ -28,6 +28,7 @@ from scrubjay.core.finding import Finding, Number
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.inputs import as_inputs, padded
+from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.list_recall import words_of
 from scrubjay.probing.mixture import VARIANTS, fit_mixture
@@ -86,12 +87,17 @@ class MixingMechanisms:
     seed: int = 0
 
     def measure(
-        self, model: OpenModel, data: Sequence[CounterfactualPair] | None = None
+        self,
+        model: OpenModel,
+        data: Sequence[CounterfactualPair] | None = None,
+        *,
+        progress: Progress = silent,
     ) -> Finding:
         """Patch, count effects and fit the mixture.
 
         Args:
             data: split pairs of one's own, of one number of groups.
+            progress: called with (what, done, total).
 
         Raises:
             ProbeError: a setting is out of range, or the model doesn't bind.
@@ -100,9 +106,9 @@ class MixingMechanisms:
         anatomy = Anatomy.of(model.model)
         layers = tuple(self.layers) or tuple(range(anatomy.n_layers // 3, anatomy.n_layers))
         split, control = self._pairs(model, data)
-        choosing = interchange_pairs(model, control, layers)
+        choosing = interchange_pairs(model, control, layers, progress=progress)
         layer = layers[chosen_layer(control, choosing)]
-        found = interchange_pairs(model, split, (layer,))
+        found = interchange_pairs(model, split, (layer,), progress=progress)
         accuracy = self._accuracy(split, found)
         shares, which = effects(split, found.after[0])
         numbers = {"accuracy unpatched": accuracy, "layer": Number(layer)}
@@ -164,7 +170,11 @@ class MixingMechanisms:
 
 
 def interchange_pairs(
-    model: OpenModel, some: Sequence[CounterfactualPair], layers: Sequence[int]
+    model: OpenModel,
+    some: Sequence[CounterfactualPair],
+    layers: Sequence[int],
+    *,
+    progress: Progress = silent,
 ) -> Interchanged:
     """Carry the counterfactual's last token, entering each layer in turn, into the original.
 
@@ -183,6 +193,7 @@ def interchange_pairs(
         tokens = torch.tensor([[one[w] for w in p.candidates] for p in batch])
         answers = torch.tensor([one[p.answer] for p in batch])
         parts.append(_batch(model, anatomy, batch, sites, tokens, answers))
+        progress(f"pairs, {len(sites)} layers", start + len(batch), len(some))
     before = torch.cat([p[0] for p in parts])
     after, mass, copied = (torch.cat([p[i] for p in parts], 1) for i in (1, 2, 3))
     return Interchanged(tuple(layers), before, after, mass, copied)

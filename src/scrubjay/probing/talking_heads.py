@@ -29,6 +29,7 @@ from scrubjay.core.finding import Finding, Number
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.composition import SIDES, Channel, Head, Side, channels, components
 from scrubjay.probing.errors import ProbeError
+from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.list_recall import principal, recall_lists, search, words_of
 from scrubjay.probing.movers import Carried, carried, last_attention, movers, query_writers
@@ -66,11 +67,18 @@ class TalkingHeads:
     words: Sequence[str] = THINGS
     seed: int = 0
 
-    def measure(self, model: OpenModel, data: Sequence[TwoNames] | None = None) -> Finding:
+    def measure(
+        self,
+        model: OpenModel,
+        data: Sequence[TwoNames] | None = None,
+        *,
+        progress: Progress = silent,
+    ) -> Finding:
         """Channels, what they carry, and what they index.
 
         Args:
             data: texts with two names of one's own.
+            progress: called with (what, done, total).
 
         Raises:
             ProbeError: a setting is out of range, there are too few words of one token, or the
@@ -83,7 +91,9 @@ class TalkingHeads:
         if self.readers > (most := (anatomy.n_layers - 1) * anatomy.n_heads):
             raise ProbeError(f"{most} heads have others below them, not {self.readers}")
         prompts = list(data) if data is not None else two_names(self.prompts, seed=self.seed)
+        progress("channels, what they carry, lists", 0, 3)
         numbers, found = self._counted(anatomy)
+        progress("channels, what they carry, lists", 1, 3)
         tables = {"Clearest channels": [_row(c) for c in found[:20]]} if found else {}
         _, attention = last_attention(model, [p.text for p in prompts], [p.names for p in prompts])
         attention[:, 0, :, 0] = -2  # a head of the first layer has nobody to listen to
@@ -98,9 +108,11 @@ class TalkingHeads:
         )
         numbers |= _carried_numbers(told, self.seed)
         tables["Channels into the queries of movers"] = _carried_rows(told, looking)
+        progress("channels, what they carry, lists", 2, 3)
         reader = max(writing, key=lambda head: writing[head][0].z)
         u = _writing(anatomy, writing[reader])
         recalled, rows = self._lists(model, u, reader[0])
+        progress("channels, what they carry, lists", 3, 3)
         tables["Recall of what is left"] = rows
         settings = {k: v for k, v in asdict(self).items() if k != "words"}
         settings |= {"reader": list(reader), "subspace": [str(c) for c in writing[reader]]}
