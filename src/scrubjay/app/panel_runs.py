@@ -86,11 +86,14 @@ def measure_all(
     spec: str,
     out: Path,
     *,
+    opened: OpenModel | None = None,
     names: Sequence[str] = (),
     dtype: str = "float32",
     progress: Progress,
 ) -> list[Result]:
     """Every instrument (or those named) with its own defaults, kept under ``out``.
+
+    ``opened``: the model of ``spec``, if it is loaded already.
 
     Raises:
         ScrubjayError: there is no such instrument, the model can't be loaded, or ``out`` can't be
@@ -99,7 +102,6 @@ def measure_all(
     chosen = list(names) or list(INSTRUMENTS)
     for name in chosen:
         get_instrument(name)
-    opened: OpenModel | None = None
     results = []
     for done, name in enumerate(chosen):
         progress(f"instruments, {Path(spec).name}", done, len(chosen))
@@ -140,20 +142,20 @@ def number_rows(finding: Finding) -> list[dict[str, Any]]:
     ]
 
 
-def check_family(a: str, b: str, dtype: str) -> None:
-    """Two models can be compared number by number.
+def check_family(models: Mapping[str, OpenModel]) -> None:
+    """Models, by their specs, can be compared number by number.
 
     Raises:
         ProbeError: they are of different family or shape.
     """
-    shapes = []
-    for spec in (a, b):
-        anatomy = Anatomy.of(load_open(spec, dtype=dtype).model)
-        shapes.append((anatomy.name, anatomy.n_layers, anatomy.n_heads, anatomy.d_model))
-    if shapes[0] != shapes[1]:
+    shapes = {}
+    for spec, opened in models.items():
+        anatomy = Anatomy.of(opened.model)
+        shapes[spec] = (anatomy.name, anatomy.n_layers, anatomy.n_heads, anatomy.d_model)
+    if len(set(shapes.values())) > 1:
         told = (
             f"{spec} is {s[0]} of {s[1]} layers, {s[2]} heads, width {s[3]}"
-            for spec, s in zip((a, b), shapes)
+            for spec, s in shapes.items()
         )
         raise ProbeError(f"only checkpoints of one family can be compared; {'; '.join(told)}")
 

@@ -110,11 +110,20 @@ def compare(
     from scrubjay.app.panel import write_panel
     from scrubjay.app.panel_runs import check_family, differences, measure_all
     from scrubjay.app.show import bars, emit, table
+    from scrubjay.probing.open import load_open
 
-    check_family(a, b, dtype)
+    models = {spec: load_open(spec, dtype=dtype) for spec in (a, b)}
+    check_family(models)
     with bars() as progress:
         first, second = (
-            measure_all(spec, out / side, names=_names(only), dtype=dtype, progress=progress)
+            measure_all(
+                spec,
+                out / side,
+                opened=models[spec],
+                names=_names(only),
+                dtype=dtype,
+                progress=progress,
+            )
             for side, spec in (("a", a), ("b", b))
         )
     rows = differences(first, second)
