@@ -7,7 +7,7 @@ import torch
 
 from scrubjay.core.errors import ScrubjayError
 from scrubjay.models.tiny import TinySpec, build_tiny
-from scrubjay.probing.box_prompts import accuracy, box_prompts, predictions, word_tokens
+from scrubjay.probing.box_prompts import accuracy, box_prompts, predictions
 from scrubjay.probing.circuits import (
     Circuit,
     accuracy_with,
@@ -26,6 +26,7 @@ from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.masks import Moves, fit_mask, moved_accuracy
 from scrubjay.probing.open import OpenModel
 from scrubjay.probing.planted_boxes import boxes_model, word_tokenizer
+from scrubjay.probing.word_tokens import word_tokens
 from scrubjay.worlds.boxes import LETTERS, OBJECTS, VARIABLES, Boxes
 
 TASK = Boxes(4, OBJECTS[:16], LETTERS[:10])
@@ -241,5 +242,7 @@ def test_what_cannot_be_done_is_said(planted) -> None:
     longer = box_prompts(planted.open.tokenizer, Boxes(3, OBJECTS[:16], LETTERS[:10]).scenes(2))
     with pytest.raises(ProbeError, match="the means are of"):
         accuracy_with(planted.open.model, longer, means, Circuit(planted.groups, PLACES))
-    assert word_tokens(planted.open.tokenizer, ["apple"]).shape == (1,)
+    assert list(word_tokens(planted.open.tokenizer, ["apple"])) == ["apple"]
+    with pytest.raises(ProbeError, match="more than one token"):
+        word_tokens(lambda *_, **__: {"input_ids": [1, 2]}, ["apple"])
     assert predictions(planted.open.model, longer.ids).shape == (2,)

@@ -8,15 +8,9 @@ import pytest
 import torch
 
 from scrubjay.models.tiny import TinySpec, build_tiny, train_tokenizer
+from scrubjay.probing.carrying import Interchanged, chosen_layer, effects, interchange_pairs
 from scrubjay.probing.errors import ProbeError
-from scrubjay.probing.mixing import (
-    Interchanged,
-    MixingMechanisms,
-    chosen_layer,
-    effects,
-    fitted,
-    interchange_pairs,
-)
+from scrubjay.probing.mixing import MixingMechanisms, fitted
 from scrubjay.probing.mixture import fit_mixture, jss, mixture_of
 from scrubjay.probing.open import OpenModel
 from scrubjay.worlds.binding import SCHEMAS, pairs

@@ -16,9 +16,10 @@ from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.lookback import looking_back
 from scrubjay.probing.open import OpenModel, load_open
+from scrubjay.probing.repeated import recall
 from scrubjay.probing.shuffling import permute_qk
 from scrubjay.probing.surprisal import word_surprisal
-from scrubjay.probing.verbatim import VerbatimMemory, recall
+from scrubjay.probing.verbatim import VerbatimMemory
 from scrubjay.worlds.vignettes import CATEGORIES, PREFACE, PROMPT, TEXT, vignettes
 
 TOKENIZER = train_tokenizer([" ".join(w for ws in CATEGORIES for w in ws), PREFACE, PROMPT, *TEXT] * 4, 4000)  # fmt: skip  # noqa: E501

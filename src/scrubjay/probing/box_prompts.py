@@ -75,19 +75,6 @@ def box_prompts(
     return BoxPrompts(torch.tensor(rows), where, torch.tensor(answers))
 
 
-def word_tokens(tokenizer: Any, words: Sequence[str]) -> Tensor:
-    """(words,) the token of each, as it stands after a blank.
-
-    Raises:
-        ProbeError: one is not one token.
-    """
-    found = [tokenizer(f" {w}", add_special_tokens=False)["input_ids"] for w in words]
-    for word, ids in zip(words, found):
-        if len(ids) != 1:
-            raise ProbeError(f"'{word}' is {len(ids)} tokens; take objects that are one")
-    return torch.tensor([ids[0] for ids in found])
-
-
 def chunks(x: Tensor, size: int = BATCH) -> list[Tensor]:
     """Rows in parts of at most ``size``."""
     return [x[start : start + size] for start in range(0, len(x), size)]

@@ -27,6 +27,7 @@ from scrubjay.probing.open import OpenModel
 from scrubjay.probing.recording import record
 from scrubjay.probing.sites import Site
 from scrubjay.probing.subspace import at_points
+from scrubjay.probing.word_tokens import word_tokens
 from scrubjay.worlds.lists import RemainingItem
 
 if TYPE_CHECKING:
@@ -58,12 +59,6 @@ class Searched:
     """(indices, n) the best points."""
     spread: float
     """Distance between the mean coordinates of two indices over the spread within one."""
-
-
-def words_of(model: OpenModel, words: Sequence[str]) -> list[str]:
-    """Those that are one token after a space."""
-    encode = model.tokenizer
-    return [w for w in words if len(encode(" " + w, add_special_tokens=False)["input_ids"]) == 1]
 
 
 def recall_lists(model: OpenModel, lists: Sequence[RemainingItem], layer: int = 0) -> Recalled:
@@ -158,12 +153,8 @@ def _prompts(model: OpenModel, lists: Sequence[RemainingItem]) -> tuple[list[lis
     if not lists:
         raise ProbeError("there are no lists to recall from")
     tokenizer = model.tokenizer
-    known = {w for x in lists for w in x.items}
-    one = {w: tokenizer(" " + w, add_special_tokens=False)["input_ids"] for w in known}
-    long = sorted(w for w, t in one.items() if len(t) != 1)
-    if long:
-        raise ProbeError(f"'{long[0]}' is more than one token for this model; see words_of()")
-    tokens = torch.tensor([[one[w][0] for w in x.items] for x in lists])
+    one = word_tokens(tokenizer, {w for x in lists for w in x.items})
+    tokens = torch.tensor([[one[w] for w in x.items] for x in lists])
     return [tokenizer(x.text)["input_ids"] for x in lists], tokens
 
 

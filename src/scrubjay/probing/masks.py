@@ -20,13 +20,14 @@ import torch
 from torch import Tensor
 
 from scrubjay.probing.anatomy import Anatomy
-from scrubjay.probing.box_prompts import BoxPrompts, box_prompts, chunks, predictions, word_tokens
+from scrubjay.probing.box_prompts import BoxPrompts, box_prompts, chunks, predictions
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.heads import Head
 from scrubjay.probing.open import OpenModel
 from scrubjay.probing.recording import record
 from scrubjay.probing.sites import Site
 from scrubjay.probing.taps import Pass, Tap, tapped
+from scrubjay.probing.word_tokens import word_tokens
 from scrubjay.worlds.boxes import Pair
 
 
@@ -53,10 +54,11 @@ class Moves:
         """Raises:
         ProbeError: a word is not one token, or the prompts have different lengths.
         """
+        one = word_tokens(tokenizer, {p.expected for p in pairs})
         return cls(
             box_prompts(tokenizer, [p.base for p in pairs]),
             box_prompts(tokenizer, [p.source for p in pairs]),
-            word_tokens(tokenizer, [p.expected for p in pairs]),
+            torch.tensor([one[p.expected] for p in pairs]),
         )
 
     def rows(self, keep: Tensor) -> Moves:

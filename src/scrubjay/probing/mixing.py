@@ -26,42 +26,23 @@ from torch import Tensor
 
 from scrubjay.core.finding import Finding, Number
 from scrubjay.probing.anatomy import Anatomy
+from scrubjay.probing.carrying import (
+    EFFECTS,
+    Interchanged,
+    chosen_layer,
+    effects,
+    interchange_pairs,
+)
 from scrubjay.probing.errors import ProbeError
-from scrubjay.probing.inputs import as_inputs, padded
 from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
-from scrubjay.probing.list_recall import words_of
 from scrubjay.probing.mixture import VARIANTS, fit_mixture
 from scrubjay.probing.open import OpenModel
-from scrubjay.probing.recording import record
-from scrubjay.probing.sites import Site
-from scrubjay.probing.tail import Base
-from scrubjay.probing.taps import Pass
+from scrubjay.probing.word_tokens import single
 from scrubjay.worlds.binding import SCHEMAS, BindingSchema, CounterfactualPair, pairs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-EFFECTS = ("position", "lexical", "reflexive", "none", "mixed")
-ROWS = 24
-"""Pairs of a batch."""
-COPIED = 0.1
-"""A layer with more copied answers than this share holds the answer, not a pointer to it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interchanged:
-    """What patching did."""
-
-    layers: tuple[int, ...]
-    before: Tensor
-    """(pairs, n) distribution over groups of the originals, unpatched."""
-    after: Tensor
-    """(layers, pairs, n)."""
-    mass: Tensor
-    """(layers, pairs) probability of all candidates together."""
-    copied: Tensor
-    """(layers, pairs) whether the likeliest of all tokens is the counterfactual's answer."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +117,7 @@ class MixingMechanisms:
         if self.schema not in SCHEMAS:
             raise ProbeError(f"there is no schema '{self.schema}'; known: {', '.join(SCHEMAS)}")
         schema = SCHEMAS[self.schema]
-        schema = schema.keeping([words_of(model, column) for column in schema.words])
+        schema = schema.keeping([single(model.tokenizer, column) for column in schema.words])
 
         def made(kind: str, count: int) -> list[CounterfactualPair]:
             return self._made(schema, kind, count)
@@ -167,116 +148,6 @@ class MixingMechanisms:
                 f"(chance {chance:.0%}); nothing can be said about how it looks it up"
             )
         return accuracy
-
-
-def interchange_pairs(
-    model: OpenModel,
-    some: Sequence[CounterfactualPair],
-    layers: Sequence[int],
-    *,
-    progress: Progress = silent,
-) -> Interchanged:
-    """Carry the counterfactual's last token, entering each layer in turn, into the original.
-
-    Raises:
-        ProbeError: there are no pairs, they differ in groups, a word is more than one token, or
-            there is no such layer.
-    """
-    anatomy = Anatomy.of(model.model)
-    sites = anatomy.check(*(Site("resid_pre", layer, position=-1) for layer in layers))
-    if not some or len({len(p.candidates) for p in some}) != 1:
-        raise ProbeError("patching needs pairs, all of one number of groups")
-    one = _tokens(model, {w for p in some for w in (*p.candidates, p.answer)})
-    parts = []
-    for start in range(0, len(some), ROWS):
-        batch = some[start : start + ROWS]
-        tokens = torch.tensor([[one[w] for w in p.candidates] for p in batch])
-        answers = torch.tensor([one[p.answer] for p in batch])
-        parts.append(_batch(model, anatomy, batch, sites, tokens, answers))
-        progress(f"pairs, {len(sites)} layers", start + len(batch), len(some))
-    before = torch.cat([p[0] for p in parts])
-    after, mass, copied = (torch.cat([p[i] for p in parts], 1) for i in (1, 2, 3))
-    return Interchanged(tuple(layers), before, after, mass, copied)
-
-
-def _batch(
-    model: OpenModel,
-    anatomy: Anatomy,
-    batch: Sequence[CounterfactualPair],
-    sites: Sequence[Site],
-    tokens: Tensor,
-    answers: Tensor,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    def inputs(texts: Sequence[str]) -> dict[str, Tensor]:
-        return as_inputs(anatomy, padded([model.tokenizer(t)["input_ids"] for t in texts]))
-
-    source = inputs([p.counterfactual for p in batch])
-    with torch.no_grad(), record(anatomy, *sites) as seen:
-        anatomy.body(**source, use_cache=False)
-    base = Base(anatomy, inputs([p.original for p in batch]))
-    rows = torch.arange(len(batch))
-    read = torch.full_like(rows, base.length - 1)
-
-    def among(logits: Tensor) -> Tensor:
-        return logits.cpu().float().gather(1, tokens).softmax(-1)
-
-    after, mass, copied = [], [], []
-    for site in sites:
-
-        def put(x: Tensor, _: Pass, value: Tensor = seen[site]) -> Tensor:
-            return value.to(x)[:, None].expand_as(x)
-
-        layer = site.layer or 0
-        taps = [("resid_pre", layer, put)]
-        logits = base.rerun(rows, layer=layer, start=base.length - 1, read=read, taps=taps).cpu()
-        after.append(among(logits))
-        mass.append(logits.float().softmax(-1).gather(1, tokens).sum(-1))
-        copied.append(logits.argmax(-1) == answers)
-    return among(base.logits(read)), torch.stack(after), torch.stack(mass), torch.stack(copied)
-
-
-def _tokens(model: OpenModel, words: set[str]) -> dict[str, int]:
-    found = {}
-    for word in sorted(words):
-        ids = model.tokenizer(" " + word, add_special_tokens=False)["input_ids"]
-        if len(ids) != 1:
-            raise ProbeError(f"'{word}' is more than one token for this model")
-        found[word] = int(ids[0])
-    return found
-
-
-def effects(
-    some: Sequence[CounterfactualPair], after: Tensor
-) -> tuple[dict[str, float], NDArray[np.int64]]:
-    """Share of each effect, and the effect of each pair as a place in ``EFFECTS``.
-
-    Args:
-        after: (pairs, n) distributions of the patched runs.
-
-    Raises:
-        ProbeError: there isn't a distribution for each pair.
-    """
-    if len(some) != len(after) or not len(some):
-        raise ProbeError(f"there are {len(some)} pairs and {len(after)} distributions")
-    which = []
-    for pair, group in zip(some, after.argmax(-1).tolist(), strict=True):
-        said = (pair.position, pair.lexical, pair.reflexive, pair.query)
-        which.append(said.index(group) if group in said else len(said))
-    told = np.array(which)
-    return {name: float((told == i).mean()) for i, name in enumerate(EFFECTS)}, told
-
-
-def chosen_layer(control: Sequence[CounterfactualPair], found: Interchanged) -> int:
-    """The place in ``found.layers`` where patches move the answer most without copying it.
-
-    If every layer copies, the one that copies least.
-    """
-    copied = found.copied.double().mean(1)
-    moved = torch.tensor([1 - effects(control, after)[0]["none"] for after in found.after])
-    if bool((copied > COPIED).all()):
-        return int(copied.argmin())
-    moved[copied > COPIED] = -1
-    return int((moved == moved.max()).nonzero()[-1])
 
 
 def fitted(

@@ -31,10 +31,11 @@ from scrubjay.probing.composition import SIDES, Channel, Head, Side, channels, c
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
-from scrubjay.probing.list_recall import principal, recall_lists, search, words_of
+from scrubjay.probing.list_recall import principal, recall_lists, search
 from scrubjay.probing.movers import Carried, carried, last_attention, movers, query_writers
 from scrubjay.probing.open import OpenModel
 from scrubjay.probing.subspace import basis
+from scrubjay.probing.word_tokens import single
 from scrubjay.worlds.lists import THINGS, RemainingItem, TwoNames, remaining_items, two_names
 
 DIMENSIONS = 3
@@ -173,7 +174,7 @@ class TalkingHeads:
         return numbers, rows
 
     def _halves(self, model: OpenModel, n: int) -> tuple[list[RemainingItem], list[RemainingItem]]:
-        words = words_of(model, self.words)
+        words = single(model.tokenizer, self.words)
         middle = len(words) // 2
         count = -(-self.lists // n) * n
         try:

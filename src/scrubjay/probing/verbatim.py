@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -35,26 +35,9 @@ from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.lookback import looking_back
 from scrubjay.probing.open import OpenModel
+from scrubjay.probing.repeated import Recall, paired, recall
 from scrubjay.probing.shuffling import permute_qk
-from scrubjay.probing.surprisal import WordSurprisal, word_surprisal
 from scrubjay.worlds.vignettes import CATEGORIES, CONDITIONS, Kind, Vignette, vignettes
-
-
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """What one vignette showed."""
-
-    vignette: Vignette
-    repeat_surprisal: float
-    """Per cent."""
-    first_noun: float
-    """The same of the first noun alone."""
-    by_place: tuple[float, ...]
-    """Surprisal of the second list's nouns, nats."""
-    distance: int
-    """Tokens between the two lists' first nouns."""
-    split: int
-    """Nouns of both lists that the tokenizer splits (their pieces are summed)."""
 
 
 @dataclass(frozen=True)
@@ -198,43 +181,6 @@ class VerbatimMemory:
         return numbers, rows
 
 
-def recall(
-    model: OpenModel,
-    stimuli: Sequence[Vignette],
-    lesion: AbstractContextManager[None] | None = None,
-    progress: Progress = silent,
-) -> list[Recall]:
-    """Repeat surprisal of each vignette.
-
-    Raises:
-        ProbeError: as ``word_surprisal``; or a first list that doesn't surprise at all.
-    """
-    with lesion or nullcontext():
-        words = word_surprisal(
-            model.model,
-            model.tokenizer,
-            [v.text for v in stimuli],
-            [[*v.first, *v.second] for v in stimuli],
-            progress=progress,
-        )
-    return [_recall(v, w) for v, w in zip(stimuli, words)]
-
-
-def _recall(vignette: Vignette, words: Sequence[WordSurprisal]) -> Recall:
-    first, second = words[: len(vignette.first)], words[len(vignette.first) :]
-    x1, x2 = (float(np.mean([w.nats for w in ws[1:]])) for ws in (first, second))
-    if x1 <= 0 or first[0].nats <= 0:
-        raise ProbeError("a list of a vignette doesn't surprise the model at all: no ratio exists")
-    return Recall(
-        vignette,
-        100 * x2 / x1,
-        100 * second[0].nats / first[0].nats,
-        tuple(w.nats for w in second),
-        second[0].first - first[0].first,
-        sum(w.tokens > 1 for w in words),
-    )
-
-
 def _cell(v: Vignette) -> tuple[str, int, int]:
     return v.kind, v.nouns, v.words
 
@@ -248,20 +194,6 @@ def _main_cell(found: Sequence[Recall]) -> list[Recall]:
 def _median(found: Sequence[Recall], seed: int, what: str = "repeat_surprisal") -> Number:
     values = [getattr(r, what) for r in found]
     return bootstrap(values, clusters=[r.vignette.base for r in found], seed=seed)
-
-
-def paired(found: Sequence[Recall], a: str, b: str) -> tuple[list[float], list[int]]:
-    """Repeat surprisal under condition ``a`` minus that under ``b``, stimulus by stimulus, and the
-    base list of each."""
-    by_key: dict[tuple[str, str], Recall] = {
-        (r.vignette.key, r.vignette.condition): r for r in found
-    }
-    told = [
-        (r.repeat_surprisal - by_key[r.vignette.key, b].repeat_surprisal, r.vignette.base)
-        for r in found
-        if r.vignette.condition == a and (r.vignette.key, b) in by_key
-    ]
-    return [t[0] for t in told], [t[1] for t in told]
 
 
 def _numbers(main: Sequence[Recall], seed: int) -> dict[str, Number]:
