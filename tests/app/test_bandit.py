@@ -6,6 +6,7 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -76,3 +77,44 @@ def test_a_mistake_is_one_sentence_and_exit_2(
     told = capsys.readouterr().err.strip().splitlines()[-1]
     assert told.startswith("scrubjay: ")
     assert says in told
+
+
+def test_a_race_that_was_killed_goes_on_with_the_same_numbers(tmp_path: Path) -> None:
+    folder = tmp_path / "race"
+    words = ("race", *SHORT, "--out", str(folder), "--json")
+    whole = parsed(scrubjay(*words, "--algorithms", "ucb1,thompson"))
+    parts = sorted(p.name for p in folder.glob("*.npy"))
+    assert parts == ["thompson-0-20.npy", "ucb1-0-20.npy"]
+    (folder / parts[0]).unlink()  # as if killed after the first algorithm
+    before = (folder / parts[1]).stat().st_mtime_ns
+    assert parsed(scrubjay(*words, "--algorithms", "ucb1,thompson")) == whole
+    assert (folder / parts[1]).stat().st_mtime_ns == before
+    kept = np.load(folder / parts[1])
+    np.save(folder / parts[1], kept + 1)  # what is kept is what is shown, not simulated again
+    more = parsed(scrubjay(*words, "--algorithms", "ucb1,exp3"))
+    assert more["algorithms"][0]["mean"][-1] == pytest.approx(
+        whole["algorithms"][0]["mean"][-1] + 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (lambda f: (f / "race.json").write_text("{"), "can't be read as settings"),
+        (lambda f: (f / "ucb1-0-20.npy").write_bytes(b"no"), "not a kept part"),
+        (lambda f: np.save(f / "ucb1-0-20.npy", np.zeros(3)), "part of another race"),
+    ],
+)
+def test_a_spoilt_folder_of_a_race_is_one_sentence(tmp_path: Path, spoil, says: str) -> None:
+    words = ("race", *SHORT, "--out", str(tmp_path), "--algorithms", "ucb1")
+    assert scrubjay(*words).exit_code == 0
+    spoil(tmp_path)
+    assert says in str(scrubjay(*words).exception)
+
+
+def test_another_race_is_refused_and_a_mistake_leaves_no_folder(tmp_path: Path) -> None:
+    words = ("race", *SHORT, "--out", str(tmp_path / "a"), "--algorithms", "ucb1")
+    assert scrubjay(*words).exit_code == 0
+    assert "made with seed = 0, not 1" in str(scrubjay(*words, "--seed", "1").exception)
+    scrubjay("race", "--arms", "0.5", "--runs", "0", "--out", str(tmp_path / "b"))
+    assert not (tmp_path / "b").exists()

@@ -28,6 +28,7 @@ from scrubjay.core import (
     Passage,
     Read,
     Registry,
+    RunMismatch,
     Scored,
     ScrubjayError,
     Searched,
@@ -37,6 +38,7 @@ from scrubjay.core import (
 )
 from scrubjay.core.coalesce import Coalescer
 from scrubjay.core.files import JsonLines, dump_json, folder_atomic, read_jsonl, write_atomic
+from scrubjay.core.folders import begin, locked
 from scrubjay.core.randomness import derive, numpy_stream, stream
 
 
@@ -268,3 +270,30 @@ def test_import_is_light() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "[]"
+
+
+def test_a_folder_goes_on_with_its_settings_only(tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    begin(file, {"a": {"b": (1, 2)}, "c": 0})
+    kept = file.read_bytes()
+    begin(file, {"c": 0, "a": {"b": [1, 2]}})
+    with pytest.raises(RunMismatch, match=r"made with a\.b = \[1, 2\], not \[1\]"):
+        begin(file, {"a": {"b": [1]}, "c": 1})
+    assert file.read_bytes() == kept
+    file.write_text("{")
+    with pytest.raises(InputError, match="can't be read as settings"):
+        begin(file, {"a": 1})
+
+
+def test_a_folder_belongs_to_one_process_at_a_time(tmp_path: Path) -> None:
+    code = (
+        "from pathlib import Path; from scrubjay.core.folders import locked\n"
+        f"with locked(Path({str(tmp_path)!r})): print('mine')"
+    )
+
+    def other() -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    with locked(tmp_path):
+        assert "another process is writing" in other().stderr
+    assert other().stdout == "mine\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 if TYPE_CHECKING:
-    from scrubjay.deciding.bandits.racing import RegretCurve
+    from scrubjay.deciding.bandits.curves import RegretCurve
 
 app = typer.Typer(no_args_is_help=True, help="Race algorithms that explore and exploit.")
 
@@ -45,6 +45,10 @@ def race(
     rewards: Annotated[str, typer.Option(help="bernoulli (0 or 1) or gaussian.")] = "bernoulli",
     spread: Annotated[float, typer.Option(help="Deviation of gaussian rewards.")] = 1.0,
     seed: Annotated[int, typer.Option(help="Fixes everything that is drawn.")] = 0,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Keep finished parts in this folder; the same command goes on there."),
+    ] = None,
     figure: Annotated[
         Path | None, typer.Option(help="Draw the curves: a file .svg, .png or .json (Vega-Lite).")
     ] = None,
@@ -54,11 +58,15 @@ def race(
 
     Example: scrubjay bandit race --arms 0.1,0.5,0.6 --algorithms ucb1,thompson --figure race.svg
     """
+    from contextlib import nullcontext
+
     from scrubjay.app.show import bars, emit, table
     from scrubjay.core.errors import InputError
     from scrubjay.core.figures import check_figure, draw
+    from scrubjay.core.folders import begin, locked
     from scrubjay.deciding.bandits import IIDArms, chart
     from scrubjay.deciding.bandits.bounds import lai_robbins
+    from scrubjay.deciding.bandits.racing import check_race
     from scrubjay.deciding.bandits.racing import race as run
     from scrubjay.deciding.bandits.registry import make_bandit
 
@@ -68,8 +76,14 @@ def race(
     try:
         means = _numbers(arms)
         environment = IIDArms(means, cast(Any, rewards), spread)
-        with bars() as progress:
-            curves = run(environment, raced, horizon, runs, seed, progress=progress)
+        # Algorithms are no part of it: one more may join a race that was run.
+        plan = {"arms": means, "rewards": rewards, "spread": spread, "seed": seed}
+        plan |= {"horizon": horizon, "runs": runs}
+        check_race(environment, raced, horizon, runs)
+        with bars() as progress, nullcontext() if out is None else locked(out):
+            if out is not None:
+                begin(out / "race.json", plan)
+            curves = run(environment, raced, horizon, runs, seed, keep=out, progress=progress)
     except ValueError as error:
         raise InputError(str(error)) from error
     least = None

@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from scrubjay import __version__
-from scrubjay.core.errors import InputError, RunMismatch, ScrubjayError, disk_errors
+from scrubjay.core.errors import InputError, RunMismatch, disk_errors
 from scrubjay.core.files import JsonLines, dump_json, write_atomic
+from scrubjay.core.folders import lock, same_settings
 from scrubjay.core.trace import Cost, Trace
 
 
@@ -67,10 +68,10 @@ class Record:
 class Run:
     """A run folder open for writing by this process alone; use as a context manager."""
 
-    def __init__(self, folder: Path, manifest: dict[str, Any], lock: int | None) -> None:
-        self.folder, self.manifest, self._lock = folder, manifest, lock
-        self._lines = JsonLines(folder / "answers.jsonl") if lock is not None else None
-        self._chunks = _read_chunks(folder / "answers.jsonl", repair=lock is not None)
+    def __init__(self, folder: Path, manifest: dict[str, Any], handle: int | None) -> None:
+        self.folder, self.manifest, self._lock = folder, manifest, handle
+        self._lines = JsonLines(folder / "answers.jsonl") if handle is not None else None
+        self._chunks = _read_chunks(folder / "answers.jsonl", repair=handle is not None)
 
     @classmethod
     def open(cls, folder: str | os.PathLike[str], settings: Mapping[str, Any]) -> Run:
@@ -85,9 +86,7 @@ class Run:
             ScrubjayError: another process is writing this run.
         """
         folder, wanted = Path(folder), json.loads(dump_json(settings))
-        with disk_errors(folder):
-            folder.mkdir(parents=True, exist_ok=True)
-        lock = _lock(folder)
+        handle = lock(folder)
         try:
             manifest = _continued(folder, wanted) or {
                 "settings": wanted,
@@ -95,9 +94,9 @@ class Run:
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
             }
             write_atomic(folder / "run.json", dump_json(manifest, indent=1) + "\n")
-            return cls(folder, manifest, lock)
+            return cls(folder, manifest, handle)
         except BaseException:
-            os.close(lock)
+            os.close(handle)
             raise
 
     @classmethod
@@ -225,48 +224,10 @@ def _continued(folder: Path, wanted: Mapping[str, Any]) -> dict[str, Any] | None
         if (folder / "answers.jsonl").exists():
             raise RunMismatch(f"{folder} holds answers but no run.json; give another folder")
         return None
-    if (difference := _difference(manifest["settings"], wanted)) is not None:
-        raise RunMismatch(
-            f"the run in {folder} was made with {difference[0]}, not {difference[1]}; "
-            "give another folder, or remove this one"
-        )
+    same_settings(folder, manifest["settings"], wanted)
     if _versions() not in manifest["versions"]:
         manifest["versions"].append(_versions())
     return manifest
-
-
-def _difference(held: Any, wanted: Any, name: str = "") -> tuple[str, str] | None:
-    """The first setting that differs, as held and as wanted."""
-    if isinstance(held, dict) and isinstance(wanted, dict):
-        for key in sorted({*held, *wanted}):
-            inner = _difference(held.get(key), wanted.get(key), f"{name}.{key}" if name else key)
-            if inner:
-                return inner
-        return None
-    if held == wanted:
-        return None
-    return f"{name} = {_short(held)}", _short(wanted)
-
-
-def _short(value: Any) -> str:
-    text = dump_json(value)
-    return text if len(text) <= 80 else text[:77] + "…"
-
-
-def _lock(folder: Path) -> int:
-    """An open file that no other process can lock; the system lets go of it with the process."""
-    import fcntl
-
-    with disk_errors(folder):
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(handle)
-        raise ScrubjayError(
-            f"another process is writing the run in {folder}; wait for it or give another folder"
-        ) from error
-    return handle
 
 
 def _versions() -> dict[str, str]:

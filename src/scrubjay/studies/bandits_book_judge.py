@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Claim, Finding, Number
-from scrubjay.deciding.bandits.racing import fit_slope, mean_interval
+from scrubjay.deciding.bandits.curves import fit_slope, mean_interval
 from scrubjay.studies.bandits_book_stage import BUDGETS, EXPONENT, GAP, LOGARITHMIC, WIDE
 
 Measured = Mapping[str, Any]

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Claim, Finding, Number
-from scrubjay.deciding.bandits.racing import fit_slope
+from scrubjay.deciding.bandits.curves import fit_slope
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
 from scrubjay.studies.hiring_agents_measure import online, problems, searchers, workers
 from scrubjay.studies.hiring_agents_stage import SIZES, TABLE

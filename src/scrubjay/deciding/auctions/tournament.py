@@ -15,19 +15,17 @@ Source: AucArena's "standard competition" (paper 48, 3.5). Ours: seats rotate.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scrubjay.core.errors import InputError, RunMismatch, ScrubjayError, disk_errors
-from scrubjay.core.files import JsonLines, dump_json, write_atomic
+from scrubjay.core.errors import InputError
+from scrubjay.core.files import JsonLines, dump_json
+from scrubjay.core.folders import begin, locked
 from scrubjay.core.randomness import derive
 from scrubjay.deciding.auctions.auctioneer import play
 from scrubjay.deciding.auctions.bidder import Bidder
@@ -115,8 +113,8 @@ def run_tournament(
     items = [asdict(i) for i in item_set(plan.items, "ascending", plan.seed)]
     wanted = json.loads(dump_json({**asdict(plan), "sold": items}))
     made = {seat: make(seat) for seat in dict.fromkeys(plan.seats)}  # refused before a folder is
-    with _locked(folder):
-        _same(folder / "plan.json", wanted)
+    with locked(folder):
+        begin(folder / "plan.json", wanted)
         lines = JsonLines(folder / "games.jsonl")
         done = {log.game: log for log in _logs(folder)}
         asyncio.run(_play_all(plan, done, lines, progress, made))
@@ -172,8 +170,8 @@ async def _settings(
         bidders = {name: made[seat].fresh() for name, seat in zip(plan.names, plan.seats)}
         games = range(number * plan.games, (number + 1) * plan.games)
         size = 1 if any(b.across for b in bidders.values()) else CHUNK
-        for begin in range(0, plan.games, size):
-            part = games[begin : begin + size]
+        for first in range(0, plan.games, size):
+            part = games[first : first + size]
             if any(game not in done for game in part):
                 for bidder in bidders.values():
                     bidder.settle()
@@ -253,35 +251,3 @@ def _logs(folder: Path) -> list[AuctionLog]:
 
 def _through(value: Any) -> Any:
     return json.loads(dump_json(value))
-
-
-def _same(path: Path, wanted: Mapping[str, Any]) -> None:
-    """Begin a plan, or see that it is the one that was begun."""
-    if not path.exists():
-        write_atomic(path, dump_json(wanted, indent=1) + "\n")
-        return
-    try:
-        kept = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"is not the plan of a tournament ({error})", file=path) from error
-    other = [k for k in wanted if kept.get(k) != wanted[k]] if isinstance(kept, dict) else ["all"]
-    if other:
-        raise RunMismatch(
-            f"{path.parent} holds a tournament with another '{other[0]}'; give another folder"
-        )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """The folder for this process alone."""
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ScrubjayError(f"another process is playing in {folder}; wait for it") from None
-        yield
-    finally:
-        os.close(handle)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         PerContext,
         SurfaceArms,
     )
+    from scrubjay.deciding.bandits.curves import RegretCurve, chart, fit_slope
     from scrubjay.deciding.bandits.doubling import Doubling
     from scrubjay.deciding.bandits.elimination import SuccessiveElimination
     from scrubjay.deciding.bandits.environments import (
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
         linear_policies,
         offline_ips,
     )
-    from scrubjay.deciding.bandits.racing import RegretCurve, chart, fit_slope, race
+    from scrubjay.deciding.bandits.racing import race
     from scrubjay.deciding.bandits.registry import BANDITS, make_bandit
     from scrubjay.deciding.bandits.routing import (
         FTPL,
@@ -99,7 +100,7 @@ _WHERE = {
     "Played": "games",
     "PrimalDualBwK": "knapsack_players",
     "PriorArms": "incentives",
-    "RegretCurve": "racing",
+    "RegretCurve": "curves",
     "RegretMatching": "games",
     "RepeatedHiddenExploration": "incentives",
     "Routes": "routing",
@@ -120,8 +121,8 @@ _WHERE = {
     "UniformGrid": "lipschitz",
     "WeightedMajority": "experts",
     "Zooming": "lipschitz",
-    "chart": "racing",
-    "fit_slope": "racing",
+    "chart": "curves",
+    "fit_slope": "curves",
     "hard_pair": "environments",
     "lai_robbins": "bounds",
     "linear_policies": "policies",
