@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from scrubjay.core.randomness import derive
+from scrubjay.deciding.policy_gradient import surrogate
 from scrubjay.training.checkpoint import load_state, save_state
 from scrubjay.training.rollouts import Rollout
 
@@ -94,16 +95,6 @@ def kl_k3(new: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     """Per-token estimate of KL(π‖π_ref), from log-probabilities of π's own samples; never < 0."""
     ratio = reference - new
     return ratio.exp() - ratio - 1
-
-
-def surrogate(
-    new: torch.Tensor, old: torch.Tensor, advantage: torch.Tensor, clip: float
-) -> torch.Tensor:
-    """min(ρA, clip(ρ, 1 ± ε)A) per token; all arguments (tokens,)."""
-    import torch
-
-    ratio = (new - old).exp()
-    return torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
 
 
 def written_logprobs(
