@@ -17,11 +17,11 @@ from scrubjay.training.meta.agents import Agents, play
 from scrubjay.training.meta.bandits import BanditScore, Tasks, pull_lives
 from scrubjay.training.meta.drift import ClipDrift, DriftNet, LearnedDrift
 from scrubjay.training.meta.es import Adam, OpenES, centered_rank, pair_rank, zscore
-from scrubjay.training.meta.evolve import evolve
 from scrubjay.training.meta.lifetimes import Experience, GridScore, live, with_lifetime
 from scrubjay.training.meta.meta_gradient import MetaGradient, Unroll
 from scrubjay.training.meta.objectives import LearnedPolicyGradient, LPGNet
 from scrubjay.training.meta.saved import Objective
+from scrubjay.training.meta.search import evolve
 from scrubjay.worlds.gridworld import GridWorld, Levels
 from scrubjay.worlds.gridworld_values import best_return, random_return
 

@@ -9,22 +9,22 @@ if TYPE_CHECKING:
     from scrubjay.training.meta.bandits import BanditScore, Pulling, Tasks, pull_lives
     from scrubjay.training.meta.drift import ClipDrift, DriftNet, LearnedDrift, clip_width
     from scrubjay.training.meta.es import OpenES
-    from scrubjay.training.meta.evolve import evolve
     from scrubjay.training.meta.lifetimes import Experience, GridScore, live
     from scrubjay.training.meta.meta_gradient import MetaGradient, Unroll
     from scrubjay.training.meta.objectives import LearnedPolicyGradient, LPGNet
     from scrubjay.training.meta.saved import Objective
+    from scrubjay.training.meta.search import evolve
 
 _WHERE = {
     "actor_critic": ["ActorCritic"],
     "bandits": ["BanditScore", "Pulling", "Tasks", "pull_lives"],
     "drift": ["ClipDrift", "DriftNet", "LearnedDrift", "clip_width"],
     "es": ["OpenES"],
-    "evolve": ["evolve"],
     "lifetimes": ["Experience", "GridScore", "live"],
     "meta_gradient": ["MetaGradient", "Unroll"],
     "objectives": ["LPGNet", "LearnedPolicyGradient"],
     "saved": ["Objective"],
+    "search": ["evolve"],
 }
 
 __all__ = [

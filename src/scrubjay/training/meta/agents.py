@@ -149,9 +149,9 @@ def softmax(logits: Floats) -> Floats:
         most = np.maximum(most, logits[..., k])
     raised = np.exp(logits - most[..., None])
     raised /= total(raised)[..., None]
-    return raised
+    return np.asarray(raised)
 
 
 def total(values: Floats) -> Floats:
     """The sum over a short last axis, fast."""
-    return values @ np.ones(values.shape[-1], values.dtype)
+    return np.asarray(values @ np.ones(values.shape[-1], values.dtype))

@@ -136,4 +136,4 @@ class BanditScore:
     def __call__(self, candidates: Floats, step: int) -> Floats:
         drawn = Tasks.draw(self.tasks, self.horizons, self.seed, "meta", step)
         drift = LearnedDrift(self.net, candidates)
-        return pull_lives(drift, drawn, self.how, len(candidates)).mean(axis=1)
+        return np.asarray(pull_lives(drift, drawn, self.how, len(candidates)).mean(axis=1))

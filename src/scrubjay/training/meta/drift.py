@@ -144,7 +144,7 @@ class LearnedDrift:
             out += (late[:, None] * features) @ w["late"]
         if self.net.clock == "relative and length":
             out += (long[:, None] * features) @ w["long"]
-        return out
+        return np.asarray(out)
 
 
 def _features(log_ratio: Floats, advantage: Floats) -> tuple[Floats, Floats]:

@@ -33,7 +33,7 @@ ShapingName = Literal["pair_rank", "centered_rank", "zscore"]
 
 def pair_rank(scores: Floats) -> Floats:
     """(P, 2) → 1 for the winner of a pair, 0 for the loser, ½ for both when they tie."""
-    return (np.sign(scores - scores[:, ::-1]) + 1) / 2
+    return np.asarray((np.sign(scores - scores[:, ::-1]) + 1) / 2)
 
 
 def centered_rank(scores: Floats) -> Floats:

@@ -32,8 +32,10 @@ Floats = np.ndarray
 class Rule(Protocol):
     """A way to learn: changes agents in place after a rollout."""
 
-    width: int
-    """Columns of the agents' second table."""
+    @property
+    def width(self) -> int:
+        """Columns of the agents' second table."""
+        ...
 
     def update(self, agents: Agents, rollout: Rollout, done: Floats, lifetime: Floats) -> Floats:
         """Update after ``done`` of ``lifetime`` updates, (C,) each; mean size of the step's

@@ -30,9 +30,9 @@ from scrubjay.core.randomness import numpy_stream
 from scrubjay.training.meta.actor_critic import cut_advantages
 from scrubjay.training.meta.agents import Agents, Rollout, into_rows, play
 from scrubjay.training.meta.es import Adam
-from scrubjay.training.meta.evolve import load_arrays, save_arrays
 from scrubjay.training.meta.lifetimes import EXPERIENCE, LEVELS, Experience
 from scrubjay.training.meta.objectives import LearnedPolicyGradient, LPGNet, relative_time
+from scrubjay.training.meta.search import load_arrays, save_arrays
 from scrubjay.worlds.gridworld import GridWorld, Level, Levels
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ class MetaGradient:
             late, long = relative_time(self.done, self.lifetime)
             clock = torch.tensor(late), torch.tensor(long)
         weight, target = self.net.forward(
-            torch,  # type: ignore[arg-type]
+            torch,
             weights,
             torch.tensor(rollout.rewards),
             torch.tensor(rollout.ended, dtype=torch.float32),
@@ -217,7 +217,7 @@ class MetaGradient:
 
     def _rebirth(self) -> None:
         """Agents whose lifetime is over begin again, in another level."""
-        for row in np.flatnonzero(self.done >= self.lifetime):
+        for row in np.flatnonzero(self.done >= self.lifetime).tolist():
             self.born[row] += 1
             level = self._level(row)
             self.world.put(row, level)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         DiskError: it can't be written.
     """
     buffer = io.BytesIO()
-    np.savez(buffer, **dict(arrays))
+    np.savez(buffer, **dict[str, Any](arrays))
     write_atomic(path, buffer.getvalue())
 
 
