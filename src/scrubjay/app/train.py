@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scrubjay.app import objective
+
 if TYPE_CHECKING:
     from scrubjay.evaluation.stopping import Sufficiency
     from scrubjay.training.critic import Trained
 
 app = typer.Typer(no_args_is_help=True, help="Train parts on practice whose truth is known.")
+app.command("objective")(objective.objective)
 
 
 @app.command()
