@@ -1,0 +1,1 @@
+"""Reinforcement learning over streams of repeated tasks, from nothing but reward."""
