@@ -32,8 +32,9 @@ from scrubjay.studies.temporal_rl_discovery_stage import (
 
 NOTES = (
     "Scaled down from the paper: grids of 4–5 cells a side, a recurrence of 16 units, 24 pairs and "
-    "200 meta-steps instead of 512 and 2,500; MinAtar and Brax are not run. Seen lifetimes are "
-    "5–40 updates (log-uniform), 80 and 160 unseen.",
+    "150 meta-steps instead of 512 and 2,500; drifts by 12 pairs, 32 tasks and 100 meta-steps; "
+    "MinAtar and Brax are not run. Seen lifetimes are 5–40 updates (log-uniform), 80 and 160 "
+    "unseen.",
     "A normalised return is 0 for chance and 1 for the best agent that knows the level and the "
     "clock; both, and every final policy's return, are computed exactly by dynamic programming. "
     "Levels where the two lie within 0.1 are left out.",
@@ -60,6 +61,7 @@ def run(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
     jobs: list[tuple[Size, str, int, int, Path]] = [(size, "baselines", 0, seed, out)]
     jobs += [(size, a, seed + i, seed, out) for i in range(size.grid_seeds) for a in GRID_ARMS]
     jobs += [(size, a, seed + i, seed, out) for i in range(size.bandit_seeds) for a in CLOCKS]
+    jobs.sort(key=lambda job: job[2])  # all arms of a meta-seed, then the next
     total = sum(_steps(size, arm) for _, arm, *_ in jobs)
     run_parallel(_job, jobs, lambda done: progress("meta-steps", done, total))
     found = [kept(_path(out, arm, s), partial(_missing, arm)) for _, arm, s, _, _ in jobs]

@@ -215,22 +215,26 @@ class GridWorld:
             luck: (C, E, 2 + K) uniform numbers: whether it ends, where the next one starts, which
                 things come back.
         """
+        # Flat indices: np.take is several times faster than indexing by two arrays or three.
         rows = np.arange(len(self.all))[:, None]
-        cell = self.next[rows, self.cell, actions]
-        thing = self.thing_at[rows, cell]
+        at = rows * self.cells
+        self.cell = np.take(self.next, (at + self.cell) * self.actions + actions)
+        thing = np.take(self.thing_at, at + self.cell)
         taken = (self.there >> thing) & 1
-        reward = self.reward[rows, thing] * taken
+        which = rows * (self.things + 1) + thing
+        reward = np.take(self.reward, which) * taken.astype(np.float32)
         self.clock += 1
-        ended = (taken == 1) & (luck[..., 0] < self.ends[rows, thing])
+        ended = (taken == 1) & (luck[..., 0] < np.take(self.ends, which))
         ended |= self.clock >= self.limit[:, None]
-        there = self.there & ~(taken << thing)
+        self.there = self.there & ~(taken << thing)
         for k in range(self.things):
-            there |= (luck[..., 2 + k] < self.returns[:, k, None]).astype(int) << k
-        free = self.free[:, None]
-        pick = np.minimum((luck[..., 1] * free).astype(int), free - 1)
-        self.cell = np.where(ended, self.starts[rows, pick], cell)
-        self.there = np.where(ended, self.all[:, None], there)
-        self.clock[ended] = 0
+            self.there |= (luck[..., 2 + k] < self.returns[:, k, None]).astype(int) << k
+        over = np.nonzero(ended)
+        if len(over[0]):
+            row = over[0]
+            pick = (luck[..., 1][over] * self.free[row]).astype(int)
+            self.cell[over] = self.starts[row, np.minimum(pick, self.free[row] - 1)]
+            self.there[over], self.clock[over] = self.all[row], 0
         return reward, ended
 
 

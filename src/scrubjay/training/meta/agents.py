@@ -86,14 +86,14 @@ def play(world: GridWorld, agents: Agents, draws: Luck, steps: int) -> Rollout:
     luck = draws.take(count, steps, envs, 3 + world.things)
     pi = agents.probabilities()
     rows = np.arange(count)[:, None]
-    steep = np.cumsum(pi, axis=-1)
+    steep = np.cumsum(pi, axis=-1).reshape(-1, world.actions)
     states = np.empty((count, steps + 1, envs), int)
     actions = np.zeros((count, steps, envs), int)
     rewards = np.empty((count, steps, envs), np.float32)
     ended = np.empty((count, steps, envs), bool)
     for t in range(steps):
         states[:, t] = seen = world.observation
-        chances, drawn = steep[rows, seen], luck[:, t, :, 0]
+        chances, drawn = np.take(steep, rows * world.states + seen, axis=0), luck[:, t, :, 0]
         for k in range(world.actions - 1):
             actions[:, t] += drawn >= chances[..., k]
         rewards[:, t], ended[:, t] = world.step(actions[:, t], luck[:, t, :, 1:])

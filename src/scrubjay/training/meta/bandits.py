@@ -111,14 +111,17 @@ def _update(
     tasks = np.arange(len(means))[:, None]
     rewards = (luck[:, 1] < means[tasks, actions]).astype(np.float32)
     apart = rewards - rewards.mean(axis=-1, keepdims=True)
-    advantage = apart / (rewards.std(axis=-1, keepdims=True) + 1e-8)
+    advantage = apart / (np.sqrt((apart**2).mean(axis=-1, keepdims=True)) + 1e-8)
     chosen = (actions[..., None] == np.arange(arms)).astype(np.float32)
     before = np.log(np.take_along_axis(pi, actions, axis=-1))
-    for _ in range(how.passes):
-        pi = softmax(logits)
-        log_ratio = np.log(np.take_along_axis(pi, actions, axis=-1)) - before
-        _, slope = drift(log_ratio, advantage, done, horizons)
-        pull = slope - np.exp(log_ratio) * advantage
+    for k in range(how.passes):
+        if k == 0:  # every ratio is 1: a drift has no slope there
+            pull = -advantage
+        else:
+            pi = softmax(logits)
+            log_ratio = np.log(np.take_along_axis(pi, actions, axis=-1)) - before
+            _, slope = drift(log_ratio, advantage, done, horizons)
+            pull = slope - np.exp(log_ratio) * advantage
         toward = (pull[..., None, :] @ chosen)[..., 0, :]
         logits -= how.rate / how.pulls * (toward - pull.sum(axis=-1, keepdims=True) * pi)
 

@@ -120,11 +120,19 @@ class LearnedDrift:
     def __call__(
         self, log_ratio: Floats, advantage: Floats, done: Floats, lifetime: Floats
     ) -> tuple[Floats, Floats]:
-        w, samples = self._weights, log_ratio.shape[-1]
-        late = np.repeat(done / np.maximum(lifetime, 1), samples).astype(np.float32)
-        long = np.repeat(np.log(np.maximum(lifetime, 1)), samples).astype(np.float32)
+        w, (_, tasks, samples) = self._weights, log_ratio.shape
         x, slope = _features(log_ratio, advantage)
-        inner, turn = (self._project(f, w, late, long) for f in (x, slope))
+        both = np.concatenate([x, slope], axis=1)
+        # Time multiplies the features: one product of wider ones, for values and slopes at once.
+        parts, layers = [both], [w["plain"]]
+        if self.net.clock != "none":
+            parts.append(both * _twice(done / np.maximum(lifetime, 1), samples))
+            layers.append(w["late"])
+        if self.net.clock == "relative and length":
+            parts.append(both * _twice(np.log(np.maximum(lifetime, 1)), samples))
+            layers.append(w["long"])
+        inner = np.concatenate(parts, axis=-1) @ np.concatenate(layers, axis=1)
+        inner, turn = inner[:, : tasks * samples], inner[:, tasks * samples :]
         bent = np.tanh(inner)
         out = w["out"][..., None]
         net = (bent @ out).reshape(log_ratio.shape)
@@ -135,16 +143,10 @@ class LearnedDrift:
         value = np.maximum(net - self.net.margin, 0)
         return value, np.where(value > 0, net_slope, 0)
 
-    def _project(
-        self, features: Floats, w: dict[str, Floats], late: Floats, long: Floats
-    ) -> Floats:
-        """W₁ · [x, (n/N) x, (log N) x], (C, T · B, H); ``late, long`` (T · B,)."""
-        out = features @ w["plain"]
-        if self.net.clock != "none":
-            out += (late[:, None] * features) @ w["late"]
-        if self.net.clock == "relative and length":
-            out += (long[:, None] * features) @ w["long"]
-        return np.asarray(out)
+
+def _twice(time: Floats, samples: int) -> Floats:
+    """A number a task, (T,), for the samples of values and again for those of slopes."""
+    return np.tile(np.repeat(time, samples), 2).astype(np.float32)[:, None]
 
 
 def _features(log_ratio: Floats, advantage: Floats) -> tuple[Floats, Floats]:
@@ -156,7 +158,7 @@ def _features(log_ratio: Floats, advantage: Floats) -> tuple[Floats, Floats]:
     return tuple(  # type: ignore[return-value]
         np.stack([*part, *(p * advantage for p in part)], axis=-1)
         .reshape(len(ratio), -1, 8)
-        .astype(np.float32)
+        .astype(np.float32, copy=False)
         for part in (four, turns)
     )
 
