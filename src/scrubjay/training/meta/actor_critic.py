@@ -75,7 +75,7 @@ class ActorCritic:
         return np.asarray(np.abs(gain).mean(axis=(1, 2)))
 
 
-RATES, ENTROPIES = (5.0, 20.0, 80.0, 320.0), (0.0, 0.01, 0.05)
+RATES, ENTROPIES = (20.0, 80.0, 320.0, 1280.0), (0.0, 0.01, 0.05)
 
 
 def tune(
