@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scrubjay.app import cli
+from scrubjay.core.arrays import load_arrays, save_arrays
 
 
 def scrubjay(*words: str) -> Result:
@@ -83,14 +84,16 @@ def test_a_race_that_was_killed_goes_on_with_the_same_numbers(tmp_path: Path) ->
     folder = tmp_path / "race"
     words = ("race", *SHORT, "--out", str(folder), "--json")
     whole = parsed(scrubjay(*words, "--algorithms", "ucb1,thompson"))
-    parts = sorted(p.name for p in folder.glob("*.npy"))
-    assert parts == ["thompson-0-20.npy", "ucb1-0-20.npy"]
+    parts = sorted(p.name for p in folder.glob("*.npz"))
+    assert parts == ["thompson-0-20.npz", "ucb1-0-20.npz"]
     (folder / parts[0]).unlink()  # as if killed after the first algorithm
     before = (folder / parts[1]).stat().st_mtime_ns
     assert parsed(scrubjay(*words, "--algorithms", "ucb1,thompson")) == whole
     assert (folder / parts[1]).stat().st_mtime_ns == before
-    kept = np.load(folder / parts[1])
-    np.save(folder / parts[1], kept + 1)  # what is kept is what is shown, not simulated again
+    kept = load_arrays(folder / parts[1])["regret"]
+    save_arrays(
+        folder / parts[1], {"regret": kept + 1}
+    )  # what is kept is what is shown, not simulated again
     more = parsed(scrubjay(*words, "--algorithms", "ucb1,exp3"))
     assert more["algorithms"][0]["mean"][-1] == pytest.approx(
         whole["algorithms"][0]["mean"][-1] + 1
@@ -101,8 +104,11 @@ def test_a_race_that_was_killed_goes_on_with_the_same_numbers(tmp_path: Path) ->
     ("spoil", "says"),
     [
         (lambda f: (f / "race.json").write_text("{"), "can't be read as settings"),
-        (lambda f: (f / "ucb1-0-20.npy").write_bytes(b"no"), "not a kept part"),
-        (lambda f: np.save(f / "ucb1-0-20.npy", np.zeros(3)), "part of another race"),
+        (lambda f: (f / "ucb1-0-20.npz").write_bytes(b"no"), "not a whole file of arrays"),
+        (
+            lambda f: save_arrays(f / "ucb1-0-20.npz", {"regret": np.zeros(3)}),
+            "of another race",
+        ),
     ],
 )
 def test_a_spoilt_folder_of_a_race_is_one_sentence(tmp_path: Path, spoil, says: str) -> None:

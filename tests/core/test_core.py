@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +37,7 @@ from scrubjay.core import (
     UnknownName,
     Verdict,
 )
+from scrubjay.core.arrays import load_arrays, save_arrays
 from scrubjay.core.coalesce import Coalescer
 from scrubjay.core.files import JsonLines, dump_json, folder_atomic, read_jsonl, write_atomic
 from scrubjay.core.folders import begin, locked
@@ -297,3 +299,18 @@ def test_a_folder_belongs_to_one_process_at_a_time(tmp_path: Path) -> None:
     with locked(tmp_path):
         assert "another process is writing" in other().stderr
     assert other().stdout == "mine\n"
+
+
+def test_arrays_come_back_and_anything_else_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.npz"
+    save_arrays(file, {"x": np.arange(3), "y": np.array(0.5)})
+    assert load_arrays(file)["x"].tolist() == [0, 1, 2]
+    whole = file.read_bytes()
+    pickled = tmp_path / "p.npz"
+    np.savez(pickled, x=np.array([{}], dtype=object), allow_pickle=True)
+    for spoilt in (b"", b"no", whole[:-30], pickled.read_bytes()):
+        file.write_bytes(spoilt)
+        with pytest.raises(InputError, match="not a whole file of arrays"):
+            load_arrays(file)
+    with pytest.raises(InputError, match="not a whole file"):
+        load_arrays(tmp_path / "none.npz")

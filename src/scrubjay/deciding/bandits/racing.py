@@ -12,14 +12,13 @@ chunk.
 from __future__ import annotations
 
 import copy
-import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from scrubjay.core.arrays import load_arrays, save_arrays
 from scrubjay.core.errors import InputError
-from scrubjay.core.files import write_atomic
 from scrubjay.deciding.bandits.bounds import proven
 from scrubjay.deciding.bandits.curves import RegretCurve, log_spaced, mean_interval
 from scrubjay.deciding.bandits.lanes import Floats, Ints, Lanes
@@ -77,7 +76,7 @@ def race(
             numbers = range(begin, min(begin + size, runs))
             done = begin * horizon
             report = _reporter(progress, bandit.name, done, len(numbers), runs * horizon)
-            file = None if keep is None else keep / f"{bandit.name}-{begin}-{numbers.stop}.npy"
+            file = None if keep is None else keep / f"{bandit.name}-{begin}-{numbers.stop}.npz"
             if file is not None and file.exists():
                 parts.append(_read(file, (len(numbers), len(rounds))))
                 report(horizon)
@@ -94,7 +93,7 @@ def race(
                 )
             )
             if file is not None:
-                write_atomic(file, _npy(parts[-1]))
+                save_arrays(file, {"regret": parts[-1]})
         regret = np.concatenate(parts)
         curves[bandit.name] = _curve(bandit, environment, horizon, rounds, regret, seed)
     return curves
@@ -143,18 +142,9 @@ def _simulate(
     return kept
 
 
-def _npy(regret: Floats) -> bytes:
-    out = io.BytesIO()
-    np.save(out, regret, allow_pickle=False)
-    return out.getvalue()
-
-
 def _read(file: Path, shape: tuple[int, int]) -> Floats:
-    try:
-        regret: Floats = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"is not a kept part of a race ({error}); delete it", file=file) from error
-    if regret.shape != shape or regret.dtype != np.float64:
+    regret = load_arrays(file).get("regret")
+    if regret is None or regret.shape != shape or regret.dtype != np.float64:
         raise InputError("is a part of another race; delete it", file=file)
     return regret
 
