@@ -40,7 +40,8 @@ class Seen:
 class Player(Protocol):
     """Whoever plays: in all lanes at once."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def begin(self, lanes: int, seed: int) -> None:
         """Forget everything."""
