@@ -6,7 +6,8 @@
                      control pairs whose counterfactual answer isn't in the original at all
     effect           which group is now the likeliest: that of the position, the word (lexical), the
                      pointer (reflexive), the old one (none), or another (mixed)
-    mixture          fitted to the distributions (``mixture``), beside all of its variants
+    mixture          fitted to the distributions (``mixture``), beside all of its variants and
+                     beside the same fit with the distributions dealt to the pairs anew
 
 A model that doesn't bind in the first place is refused with its accuracy. Source: paper 04,
 sections 3.3 to 3.5 of our sheet. Departures: the readout is the restricted softmax only; the layer
@@ -98,11 +99,12 @@ class MixingMechanisms:
             numbers[f"effect, {effect}"] = bootstrap(hit, np.mean, seed=self.seed)
         numbers["candidates' probability"] = bootstrap(found.mass[0].numpy(), np.mean)
         fits, rows = fitted(split, found.after[0], seed=self.seed)
+        nothing, row = shuffled(split, found.after[0], seed=self.seed)
         return Finding(
             "mixing-mechanisms",
-            numbers | fits,
+            numbers | fits | nothing,
             tables={
-                "Mixtures": rows,
+                "Mixtures": [*rows, *row],
                 "Effects by position": _by_position(split, which),
                 "Layers, control pairs": _layers(control, choosing),
             },
@@ -185,6 +187,20 @@ def fitted(
             }
         rows.append(row)
     return numbers, rows
+
+
+def shuffled(
+    some: Sequence[CounterfactualPair], after: Tensor, *, seed: int = 0
+) -> tuple[dict[str, Number], list[dict[str, Any]]]:
+    """The control: what the mixture makes of distributions that belong to other pairs.
+
+    Raises:
+        ProbeError: as ``fitted``.
+    """
+    order = torch.randperm(len(after), generator=torch.Generator().manual_seed(seed))
+    numbers, rows = fitted(some, after[order], variants=["M"], seed=seed)
+    name = "M, shuffled pairs"
+    return {f"JSS, {name}": numbers["JSS, M"]}, [rows[0] | {"mixture": name}]
 
 
 def _by_position(

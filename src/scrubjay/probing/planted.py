@@ -18,15 +18,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from scrubjay.probing.errors import ProbeError
-
-Head = tuple[int, int]
+from scrubjay.probing.heads import Head
+from scrubjay.probing.planting import Slots, attend, empty, idle, move, scribble, undo
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,107 +76,39 @@ def induction_model(
     """
     if vocabulary < 4 or context < 4 or heads < 1:
         raise ProbeError("a planted model needs 4 tokens, 4 positions and a head at least")
-    from transformers import GPT2Config, GPT2LMHeadModel
-
-    slots = _Slots(vocabulary, context, heads)
-    with torch.random.fork_rng(devices=[]):  # building one leaves the caller's random numbers alone
-        model: Any = GPT2LMHeadModel(
-            GPT2Config(
-                vocab_size=vocabulary,
-                n_positions=context,
-                n_embd=slots.width,
-                n_layer=2,
-                n_head=heads,
-                tie_word_embeddings=False,
-                bos_token_id=0,
-                eos_token_id=0,
-            )
-        )
+    sizes = {"token": vocabulary, "position": context, "previous": vocabulary, "answer": vocabulary}
+    slots = Slots(sizes, heads, least=max(vocabulary, context))
+    model = empty(slots, vocabulary=vocabulary, context=context, layers=2)
     random = torch.Generator().manual_seed(seed)
     first, second = (int(x) for x in torch.randint(heads, (2,), generator=random))
     with torch.no_grad():
         _write(model, slots, first, second, sharpness * math.sqrt(slots.size), random)
         if not working:
-            out = model.transformer.h[1].attn.c_proj.weight
-            out[second * slots.size : (second + 1) * slots.size] = 0
-            _scribble(out, second, slots, random)
+            out = model.transformer.h[1].attn
+            out.c_proj.weight[slots.rows(second)] = 0
+            scribble(slots, out, second, random)
     model.eval().requires_grad_(False)
     return Planted(model, (0, first), (1, second), vocabulary)
 
 
-class _Slots:
-    """Where each thing stands in the stream, and the sizes that follow."""
-
-    def __init__(self, vocabulary: int, context: int, heads: int) -> None:
-        self.vocabulary, self.context, self.heads = vocabulary, context, heads
-        spare = 8
-        self.size = max(vocabulary, context, -(-(3 * vocabulary + context + spare) // heads))
-        self.width = heads * self.size
-        ends = [0, vocabulary, vocabulary + context]
-        ends += [ends[2] + vocabulary, ends[2] + 2 * vocabulary, self.width]
-        self.token, self.position, self.previous, self.answer, self.spare = (
-            slice(a, b) for a, b in pairwise(ends)
-        )
-
-    def into(self, attention: Any) -> Tensor:
-        """Weights of queries, keys and values: (width, 3, heads, size), a view."""
-        weight: Tensor = attention.c_attn.weight
-        return weight.view(-1, 3, self.heads, self.size)
-
-
 def _write(
-    model: Any, slots: _Slots, first: int, second: int, scale: float, random: torch.Generator
+    model: Any, slots: Slots, first: int, second: int, scale: float, random: torch.Generator
 ) -> None:
-    for parameter in model.parameters():
-        parameter.zero_()
-    stack, tokens = model.transformer, torch.eye(slots.vocabulary)
-    stack.wte.weight[:, slots.token] = tokens
-    stack.wpe.weight[:, slots.position] = torch.eye(slots.context)
-    model.lm_head.weight[:, slots.answer] = 10 * tokens
+    stack, config = model.transformer, model.config
+    tokens = torch.eye(config.vocab_size)
+    stack.wte.weight[:, slots["token"]] = tokens
+    stack.wpe.weight[:, slots["position"]] = torch.eye(config.n_positions)
+    model.lm_head.weight[:, slots["answer"]] = 10 * tokens
+    idle(slots, model, {(0, first), (1, second)}, random)
     for layer, block in enumerate(stack.h):
-        for head in range(slots.heads):
-            if (layer, head) not in ((0, first), (1, second)):
-                noise = torch.randn(slots.width, 3, slots.size, generator=random)
-                slots.into(block.attn)[:, :, head] = 0.3 * noise
-                _scribble(block.attn.c_proj.weight, head, slots, random)
         for norm in (block.ln_1, block.ln_2):
-            _undo(norm, 2 + layer, slots.width)
-    _undo(stack.ln_f, 4, slots.width)
-    before = torch.eye(slots.context).roll(-1, 1)  # query of position i: key of position i - 1
+            undo(norm, 2 + layer, slots.width)
+    undo(stack.ln_f, 4, slots.width)
+    # query of position i: key of position i - 1
+    before = torch.eye(config.n_positions).roll(-1, 1)
     before[0] = 0
-    attentions = [block.attn for block in stack.h]
-    attend(slots.into(attentions[0]), first, slots.position, scale * before, slots.position)
-    _copy(attentions[0], first, slots, slots.previous)
-    attend(slots.into(attentions[1]), second, slots.token, scale * tokens, slots.previous)
-    _copy(attentions[1], second, slots, slots.answer)
-
-
-def attend(into: Tensor, head: int, ask: slice, query: Tensor, key: slice) -> None:
-    """Scores: what stands in slot ``ask``, mapped by ``query``, against slot ``key``.
-
-    ``into``: weights (width, 3, heads, size) of queries, keys and values, which are written.
-    """
-    width = key.stop - key.start
-    into[ask, 0, head, :width] = query
-    into[key, 1, head, :width] = torch.eye(width)
-
-
-def _copy(attention: Any, head: int, slots: _Slots, to: slice) -> None:
-    """The head moves the token slot into slot ``to``."""
-    v, start = slots.vocabulary, head * slots.size
-    slots.into(attention)[slots.token, 2, head, :v] = torch.eye(v)
-    attention.c_proj.weight[start : start + v, to] = torch.eye(v)
-
-
-def _scribble(out: Tensor, head: int, slots: _Slots, random: torch.Generator) -> None:
-    """The head writes small random things into the spare directions."""
-    spare = slots.spare.stop - slots.spare.start
-    rows = slice(head * slots.size, (head + 1) * slots.size)
-    out[rows, slots.spare] = 0.02 * torch.randn(slots.size, spare, generator=random)
-
-
-def _undo(norm: Any, ones: int, width: int) -> None:
-    """Gain and bias that give a vector of ``ones`` ones back as it was."""
-    mean = ones / width
-    norm.weight.fill_(math.sqrt(mean - mean**2 + norm.eps))
-    norm.bias.fill_(mean)
+    previous, induction = (block.attn for block in stack.h)
+    attend(slots, previous, first, "position", scale * before, "position")
+    move(slots, previous, first, "token", "previous")
+    attend(slots, induction, second, "token", scale * tokens, "previous")
+    move(slots, induction, second, "token", "answer")

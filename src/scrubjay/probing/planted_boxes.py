@@ -21,19 +21,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.heads import Head
 from scrubjay.probing.open import OpenModel
-from scrubjay.probing.planted import attend
+from scrubjay.probing.planting import (
+    Slots,
+    attend,
+    empty,
+    idle,
+    move,
+    turn_down,
+    undo,
+    word_tokenizer,
+)
 from scrubjay.worlds.boxes import Boxes
-
-SPARE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +72,10 @@ def boxes_model(
     if heads < 1:
         raise ProbeError("a planted model needs a head at least")
     tokenizer = word_tokenizer((*task.words, *extra))
-    slots = _Slots(len(tokenizer), 7 * task.boxes + 4, heads)
-    model = _empty(slots)
+    words, context = len(tokenizer), 7 * task.boxes + 4
+    places = dict.fromkeys(("position", "here", "asked", "pointer"), context)
+    slots = Slots({"token": words, **places, "answer": words}, heads, max(words + 1, context))
+    model = empty(slots, vocabulary=words, context=context, layers=4)
     random = torch.Generator().manual_seed(seed)
     own = [int(x) for x in torch.randint(heads, (4,), generator=random)]
     with torch.no_grad():
@@ -80,109 +87,25 @@ def boxes_model(
     return PlantedBoxes(OpenModel(model, tokenizer), groups)
 
 
-def word_tokenizer(words: tuple[str, ...]) -> Any:
-    """Every word and sign of ``words`` is a token; all else is unknown. Tells offsets."""
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
-    vocabulary = {word: i for i, word in enumerate(dict.fromkeys(("<unknown>", *words)))}
-    inner = Tokenizer(models.WordLevel(vocabulary, unk_token="<unknown>"))
-    inner.pre_tokenizer = pre_tokenizers.Whitespace()
-    made: Any = PreTrainedTokenizerFast
-    return made(tokenizer_object=inner, unk_token="<unknown>")
-
-
-class _Slots:
-    """Where each thing stands in the stream, and the sizes that follow."""
-
-    def __init__(self, vocabulary: int, context: int, heads: int) -> None:
-        self.vocabulary, self.context, self.heads = vocabulary, context, heads
-        sizes = [vocabulary, *[context] * 4, vocabulary]
-        self.size = max(vocabulary + 1, context, -(-(sum(sizes) + SPARE) // heads))
-        self.width = heads * self.size
-        ends = [0, *accumulate(sizes), self.width]
-        parts = [slice(a, b) for a, b in pairwise(ends)]
-        self.token, self.position, self.here, self.asked, self.pointer = parts[:5]
-        self.answer, self.spare = parts[5:]
-
-    def into(self, attention: Any) -> Tensor:
-        """Weights of queries, keys and values: (width, 3, heads, size), a view."""
-        weight: Tensor = attention.c_attn.weight
-        return weight.view(-1, 3, self.heads, self.size)
-
-
-def _empty(slots: _Slots) -> Any:
-    from transformers import GPT2Config, GPT2LMHeadModel
-
-    with torch.random.fork_rng(devices=[]):
-        return GPT2LMHeadModel(
-            GPT2Config(
-                vocab_size=slots.vocabulary,
-                n_positions=slots.context,
-                n_embd=slots.width,
-                n_layer=4,
-                n_head=slots.heads,
-                n_inner=64,
-                tie_word_embeddings=False,
-                resid_pdrop=0.0,
-                embd_pdrop=0.0,
-                attn_pdrop=0.0,
-                bos_token_id=0,
-                eos_token_id=0,
-            )
-        )
-
-
-def _write(
-    model: Any, slots: _Slots, own: list[int], scale: float, random: torch.Generator
-) -> None:
-    for parameter in model.parameters():
-        parameter.zero_()
-    stack, tokens, places = model.transformer, torch.eye(slots.vocabulary), torch.eye(slots.context)
-    stack.wte.weight[:, slots.token] = tokens
-    stack.wpe.weight[:, slots.position] = places
-    model.lm_head.weight[:, slots.answer] = 10 * tokens
+def _write(model: Any, slots: Slots, own: list[int], scale: float, random: torch.Generator) -> None:
+    stack, context = model.transformer, model.config.n_positions
+    tokens, places = torch.eye(model.config.vocab_size), torch.eye(context)
+    stack.wte.weight[:, slots["token"]] = tokens
+    stack.wpe.weight[:, slots["position"]] = places
+    model.lm_head.weight[:, slots["answer"]] = 10 * tokens
+    idle(slots, model, set(enumerate(own)), random)
     for layer, block in enumerate(stack.h):
-        for head in range(slots.heads):
-            if head != own[layer]:
-                noise = torch.randn(slots.width, 3, slots.size, generator=random)
-                slots.into(block.attn)[:, :, head] = 0.3 * noise
-                rows = slice(head * slots.size, (head + 1) * slots.size)
-                spare = slots.spare.stop - slots.spare.start
-                more = torch.randn(slots.size, spare, generator=random)
-                block.attn.c_proj.weight[rows, slots.spare] = 0.02 * more
         for norm in (block.ln_1, block.ln_2):
-            _undo(norm, 2 + layer, slots.width)
-    _undo(stack.ln_f, 6, slots.width)
+            undo(norm, 2 + layer, slots.width)
+    undo(stack.ln_f, 6, slots.width)
     reader, detector, transmitter, fetcher = (block.attn for block in stack.h)
-    four, two = (scale * torch.diag(torch.ones(slots.context - b), -b) for b in (4, 2))
-    attend(slots.into(reader), own[0], slots.position, four, slots.position)
-    _move(reader, own[0], slots, slots.position, slots.here)
-    attend(slots.into(detector), own[1], slots.token, scale * tokens, slots.token)
-    _not_the_question(detector, own[1], slots, scale)
-    _move(detector, own[1], slots, slots.here, slots.asked)
-    attend(slots.into(transmitter), own[2], slots.position, two, slots.position)
-    _move(transmitter, own[2], slots, slots.asked, slots.pointer)
-    attend(slots.into(fetcher), own[3], slots.pointer, scale * places, slots.position)
-    _move(fetcher, own[3], slots, slots.token, slots.answer)
-
-
-def _not_the_question(attention: Any, head: int, slots: _Slots, scale: float) -> None:
-    """Keys of the last four positions are turned down, so that a letter doesn't find itself."""
-    v, end = slots.vocabulary, slots.position.stop
-    slots.into(attention)[slots.position, 0, head, v] = 1
-    slots.into(attention)[end - 4 : end, 1, head, v] = -2 * scale
-
-
-def _move(attention: Any, head: int, slots: _Slots, source: slice, to: slice) -> None:
-    """What stands in one slot where the head attends goes into another."""
-    width, start = source.stop - source.start, head * slots.size
-    slots.into(attention)[source, 2, head, :width] = torch.eye(width)
-    attention.c_proj.weight[start : start + width, to] = torch.eye(width)
-
-
-def _undo(norm: Any, ones: int, width: int) -> None:
-    """Gain and bias that give a vector of ``ones`` ones back as it was."""
-    mean = ones / width
-    norm.weight.fill_(math.sqrt(mean - mean**2 + norm.eps))
-    norm.bias.fill_(mean)
+    four, two = (scale * torch.diag(torch.ones(context - b), -b) for b in (4, 2))
+    attend(slots, reader, own[0], "position", four, "position")
+    move(slots, reader, own[0], "position", "here")
+    attend(slots, detector, own[1], "token", scale * tokens, "token")
+    turn_down(slots, detector, own[1], "token", slice(context - 4, context), scale)
+    move(slots, detector, own[1], "here", "asked")
+    attend(slots, transmitter, own[2], "position", two, "position")
+    move(slots, transmitter, own[2], "asked", "pointer")
+    attend(slots, fetcher, own[3], "pointer", scale * places, "position")
+    move(slots, fetcher, own[3], "token", "answer")
