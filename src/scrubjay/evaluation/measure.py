@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from scrubjay.agents.session import Session
 from scrubjay.agents.types import Agent
 from scrubjay.core.errors import InputError, UnknownName
 from scrubjay.core.nouns import Question
+from scrubjay.core.progress import Progress, silent
 from scrubjay.evaluation.gap import GapRow, reduction_table, write_tables
 from scrubjay.evaluation.reading import read_gap
 from scrubjay.evaluation.report import write_report
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from scrubjay.models.types import LanguageModel
     from scrubjay.retrieval.types import Encoder, Retriever
 
-Progress = Callable[[str, int, int], None]
-"""(what, done, total)"""
 
 CONTROLS = ("frequent-answer", "oracle", "random-walker", "shortest-path")
 """Floor and ceiling; they cost nothing and run with every plan."""
@@ -86,7 +85,7 @@ class Measured:
     report: Path
 
 
-def measure(plan: Plan, out: Path, progress: Progress = lambda *_: None) -> Measured:
+def measure(plan: Plan, out: Path, progress: Progress = silent) -> Measured:
     """Run the plan in the folder ``out`` (or go on with it) and write tables and report.
 
     Raises:

@@ -19,12 +19,12 @@ from scrubjay.agents.session import Session
 from scrubjay.agents.types import Agent
 from scrubjay.core.errors import BudgetExceeded
 from scrubjay.core.nouns import Answer, Question
+from scrubjay.core.progress import Count
 from scrubjay.core.randomness import derive
 from scrubjay.core.trace import Generated, Moved
 from scrubjay.evaluation.runs import Record, Run
 from scrubjay.evaluation.scoring import score
 
-Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
 
@@ -39,7 +39,7 @@ async def run_agent(
     chunk: int = 32,
     seed: int = 0,
     sources: bool = False,
-    progress: Progress | None = None,
+    progress: Count | None = None,
 ) -> list[Record]:
     """Answer every question not answered yet; the records of all, in the questions' order.
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,6 +22,7 @@ from scrubjay.agents.writing import prompt, write_answer
 from scrubjay.core.errors import RunMismatch
 from scrubjay.core.files import JsonLines
 from scrubjay.core.nouns import Question
+from scrubjay.core.progress import Count, silent
 from scrubjay.core.randomness import stream
 from scrubjay.evaluation.text import exact_match, extract
 from scrubjay.evaluation.times import score_time
@@ -52,7 +53,7 @@ async def known_questions(
     *,
     file: str | os.PathLike[str] | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] = lambda *_: None,
+    progress: Count = silent,
 ) -> Knowledge:
     """What the model knows robustly, and what it does not know.
 

@@ -11,7 +11,7 @@ Folder: ``known-<task>.jsonl`` (what the model knows), ``<part>-<method>.jsonl``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 
 from scrubjay.core.errors import InputError
 from scrubjay.core.nouns import Question
+from scrubjay.core.progress import Progress
 from scrubjay.evaluation.sources import SourceCase, source_cases
 from scrubjay.evaluation.sources_chains import chain_cases
 from scrubjay.evaluation.sources_known import Knowledge, known_questions
@@ -36,8 +37,6 @@ CHAINS, CHAINS_READ = 0.6, 2
 """Multi-hop answers for every single fact (they cost twice as much); and for every one of these, as
 many from documents alone, since few of them are read right."""
 METHODS = ("", "likelihood", "sampling")
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

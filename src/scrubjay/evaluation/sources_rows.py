@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -21,13 +21,12 @@ from scrubjay.agents.provenance_signals import NAMES
 from scrubjay.agents.writing import write_answer
 from scrubjay.core.errors import RunMismatch
 from scrubjay.core.files import JsonLines, dump_json
+from scrubjay.core.progress import Count, silent
 from scrubjay.evaluation.sources import SourceCase
 from scrubjay.evaluation.sources_known import is_right
 from scrubjay.models.types import LanguageModel
 
 CHUNK = 32
-
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ async def source_rows(
     file: str | os.PathLike[str],
     *,
     method: str = "",
-    progress: Progress = lambda *_: None,
+    progress: Count = silent,
 ) -> list[SourceRow]:
     """The rows of all cases, in their order; those in ``file`` are taken from there.
 

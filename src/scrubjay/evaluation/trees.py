@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from scrubjay.agents.session import Session
 from scrubjay.agents.types import Agent
 from scrubjay.core.nouns import Answer, Question
+from scrubjay.core.progress import Progress
 from scrubjay.evaluation.paths import levels_right, path_matching
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean
 
@@ -69,7 +70,7 @@ async def measure_tree_agent(
     agent: Agent,
     questions: Sequence[Question],
     session: Callable[[], Session],
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> TreeScore:
     """Ask an agent all questions, each in a session of its own, and score what it says."""
     answers: list[Answer] = []

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scrubjay.core.errors import InputError, ModelError
 from scrubjay.core.files import folder_atomic
 from scrubjay.core.nouns import Passage
+from scrubjay.core.progress import Count
 from scrubjay.retrieval.index import Index
 from scrubjay.retrieval.rows import rows, searchable
 from scrubjay.retrieval.store import Manifest, Store
@@ -28,7 +29,7 @@ def build_index(
     folder: str | os.PathLike[str],
     *,
     encoder: Encoder | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> Index:
     """Index the passages by their words and, with an encoder, by their vectors.
 
@@ -61,7 +62,7 @@ def build_index(
 def encode(
     passages: Sequence[Passage],
     encoder: Encoder,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> np.ndarray:
     """float32 unit vectors (passages, dimensions), encoded longest first so that a batch wastes
     little on padding.

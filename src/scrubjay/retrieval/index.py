@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from scrubjay.core.coalesce import Coalescer
 from scrubjay.core.errors import IndexMismatch, InputError
 from scrubjay.core.nouns import Hit, Passage
+from scrubjay.core.progress import Count
 from scrubjay.retrieval.fusion import reciprocal_rank_fusion
 from scrubjay.retrieval.rows import rows
 from scrubjay.retrieval.store import Found, Manifest, Store
@@ -98,9 +99,7 @@ class Index:
             return []
         return await self._ask((query, k, where))
 
-    def add(
-        self, passages: Iterable[Passage], progress: Callable[[int, int], None] | None = None
-    ) -> None:
+    def add(self, passages: Iterable[Passage], progress: Count | None = None) -> None:
         """Add passages; one with a known id takes the old one's place. All of them or none.
 
         ``progress`` is called with (encoded, all).
@@ -129,9 +128,7 @@ class Index:
     def __len__(self) -> int:
         return len(self._store)
 
-    def _encode(
-        self, passages: Sequence[Passage], progress: Callable[[int, int], None] | None
-    ) -> np.ndarray | None:
+    def _encode(self, passages: Sequence[Passage], progress: Count | None) -> np.ndarray | None:
         from scrubjay.retrieval.build import encode
 
         if self.manifest.encoder is None:

@@ -18,7 +18,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from scrubjay.core.errors import IndexMismatch, InputError, disk_errors
 from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.core.nouns import Passage
+from scrubjay.core.progress import Count, Progress
 from scrubjay.retrieval import readers
 from scrubjay.retrieval.build import build_index
 from scrubjay.retrieval.chunks import WORDS, passages
@@ -114,7 +115,7 @@ def sync(
     encoder: Encoder | None = None,
     hidden: bool = False,
     words: int = WORDS,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Make the index in ``folder`` hold what the files below ``paths`` hold now.
 
@@ -158,7 +159,7 @@ class _Sync:
         account: Account,
         encoder: Encoder | None,
         report: Report,
-        progress: Callable[[str, int, int], None] | None,
+        progress: Progress | None,
     ) -> None:
         self.folder, self.account, self.encoder = folder, account, encoder
         self.report, self.progress = report, progress
@@ -270,7 +271,7 @@ class _Sync:
             self.account.files[name] = entry
         self.account.save(self.folder)
 
-    def _encoding(self) -> Callable[[int, int], None] | None:
+    def _encoding(self) -> Count | None:
         """Progress of the slow part, over the passages read so far."""
         report, before = self.progress, self.encoded
         if report is None or self.encoder is None:

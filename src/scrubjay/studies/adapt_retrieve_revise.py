@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Claim, Finding
+from scrubjay.core.progress import Progress
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
 from scrubjay.studies.adapt_retrieve_revise_measure import (
     DEPTH,
@@ -34,7 +35,7 @@ from scrubjay.studies.adapt_retrieve_revise_measure import (
 )
 from scrubjay.studies.adapt_retrieve_revise_stage import SIZES, Job, Size, steps
 from scrubjay.studies.parallel import run_parallel
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 CLAIMS = (
     "at the middle gap, the adapted draft finds the gold article more often than the query does, "

@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress
 from scrubjay.studies.aucarena_judge import CLAIMS, judge
 from scrubjay.studies.aucarena_stage import SIZES, Size, measure_seed, words
 from scrubjay.studies.kept import kept, kept_async
 from scrubjay.studies.parallel import Report, run_parallel
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 MODEL = "smollm2-135m"
 VOICES = ("choosing", "writing")

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.deciding.bandits import (
     Exp3,
@@ -37,7 +38,7 @@ from scrubjay.studies.bandits_book_judge import CLAIMS, judge
 from scrubjay.studies.bandits_book_players import router
 from scrubjay.studies.bandits_book_stage import SIZES, Block, Size, blocks
 from scrubjay.studies.kept import kept
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 NOTES = (
     "Rates are slopes through separate runs at three horizons, because the algorithms know T. "

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Claim, Finding, Number
+from scrubjay.core.progress import Progress
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
 from scrubjay.studies.behaviour_shift_measure import measure_seed
 from scrubjay.studies.behaviour_shift_stage import SIZES, Size
 from scrubjay.studies.kept import kept
 from scrubjay.studies.parallel import Report, run_parallel
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 from scrubjay.worlds.instructions import OTHERS, VERBS
 
 CLAIMS = (

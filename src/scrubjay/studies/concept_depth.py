@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from scrubjay.core.finding import Claim, Finding, Number
+from scrubjay.core.progress import Progress
 from scrubjay.probing.concept_depth import ConceptDepth
 from scrubjay.probing.intervals import shown
 from scrubjay.probing.open import OpenModel, load_open
 from scrubjay.studies.kept import kept
 from scrubjay.studies.parallel import one_thread
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 CLAIMS = (
     "what a word says is readable before a fact, and a fact before what takes two facts or a count "

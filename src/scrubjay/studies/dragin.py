@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Claim, Finding
+from scrubjay.core.progress import Progress
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.evaluation.statistics import Interval, auroc, bootstrap_mean, paired_bootstrap
 from scrubjay.studies.dragin_measure import FIXED, FORMERS, SWEPT, measure_seed, nearest, runs
 from scrubjay.studies.dragin_stage import SIZES, Job, Size
 from scrubjay.studies.parallel import run_parallel
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 CLAIMS = (
     "at equal searches per biography, DRAGIN states more facts right than FLARE, fixed-sentence, "

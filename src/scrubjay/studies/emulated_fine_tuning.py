@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Claim, Finding, Number
+from scrubjay.core.progress import Progress
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
 from scrubjay.studies.emulated_fine_tuning_measure import measure_seed
 from scrubjay.studies.emulated_fine_tuning_stage import SIZES, Ground, Job, train_both
 from scrubjay.studies.kept import kept
 from scrubjay.studies.parallel import Report, one_thread, run_parallel
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 CLAIMS = (
     "up-scaling recovers at least half of the gap in rare facts between the small and the large "

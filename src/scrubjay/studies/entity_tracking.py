@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress
 from scrubjay.probing.box_prompts import accuracy, box_prompts
 from scrubjay.probing.circuits import Circuit, accuracy_with, mean_heads, random_circuit
 from scrubjay.probing.crossing import cross_model_patch
@@ -28,7 +29,7 @@ from scrubjay.studies.entity_tracking_judge import CLAIMS, judge
 from scrubjay.studies.entity_tracking_stage import Stage, halfway, tuned
 from scrubjay.studies.kept import kept
 from scrubjay.studies.parallel import one_thread
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 NOTES = (
     "The base is a planted circuit under noise, not a pretrained language model: what is tested is "

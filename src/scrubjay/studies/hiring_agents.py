@@ -19,12 +19,13 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Claim, Finding, Number
+from scrubjay.core.progress import Progress
 from scrubjay.deciding.bandits.curves import fit_slope
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
 from scrubjay.studies.hiring_agents_measure import online, problems, searchers, workers
 from scrubjay.studies.hiring_agents_stage import SIZES, TABLE
 from scrubjay.studies.kept import kept
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 CLAIMS = (
     "two workers: the optimal mechanism is worth more than the best with independent "

@@ -20,11 +20,12 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Claim, Finding, Number
+from scrubjay.core.progress import Progress
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
 from scrubjay.studies.kept import kept_async
 from scrubjay.studies.knowledge_solver_measure import AROUND, FREE, METHODS, measure
 from scrubjay.studies.knowledge_solver_stage import SIZES, Size, made, questions
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 MODEL = "smollm2-135m"
 CLAIMS = (

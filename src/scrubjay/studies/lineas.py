@@ -17,13 +17,14 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Claim, Finding
+from scrubjay.core.progress import Progress
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
 from scrubjay.probing.open import load_open
 from scrubjay.probing.steering_effect import Effect, SteeringEffect
 from scrubjay.studies.kept import kept
 from scrubjay.studies.lineas_stage import SIZES, SPARSITY, STRENGTHS, Size, tiny
 from scrubjay.studies.parallel import Report, run_parallel
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 CLAIMS = (
     "at the same loss on neutral texts, LinEAS leaves less of the source behaviour than linear AcT "

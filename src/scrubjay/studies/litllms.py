@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from scrubjay.agents.review.check import CitationCheck, coverage
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress
 from scrubjay.studies.kept import kept_async
 from scrubjay.studies.litllms_judge import CLAIMS, judge
 from scrubjay.studies.litllms_measure import (
@@ -27,7 +28,7 @@ from scrubjay.studies.litllms_measure import (
     measure_writing,
 )
 from scrubjay.studies.litllms_stage import SIZES, Size, Stage
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 from scrubjay.worlds.literature import LiteratureWorld
 
 if TYPE_CHECKING:

@@ -21,11 +21,11 @@ from scrubjay.agents.review.sources import TwoSourceRetrieval, merge_budgeted
 from scrubjay.agents.review.writer import GroundedWriter, write_freely
 from scrubjay.agents.session import Session
 from scrubjay.core.nouns import Hit
+from scrubjay.core.progress import Progress
 from scrubjay.core.randomness import stream
 from scrubjay.models.types import LanguageModel
 from scrubjay.retrieval.rerankers import QueryLikelihoodReranker
 from scrubjay.studies.litllms_stage import SimulatedJudge, Size, Stage, shuffled
-from scrubjay.studies.study import Progress
 from scrubjay.worlds.literature import KINDS, Paper
 from scrubjay.worlds.literature_facets import DATA, GAINS, METHODS, TASKS
 

@@ -22,6 +22,7 @@ from scrubjay.agents import ClosedBook, KnowledgeSolver, OneStepRAG, Session
 from scrubjay.agents.distil import gather
 from scrubjay.core.finding import Claim, Finding, Number
 from scrubjay.core.nouns import Question
+from scrubjay.core.progress import Progress
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.evaluation.graphs import score_graph
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
@@ -29,7 +30,7 @@ from scrubjay.evaluation.text import exact_match
 from scrubjay.models.types import LanguageModel
 from scrubjay.studies.kept import kept_async
 from scrubjay.studies.mechgpt_stage import SIZES, Size, Stage
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 from scrubjay.worlds.world import World
 
 MODEL = "smollm2-135m"

@@ -17,13 +17,14 @@ from typing import Any
 import torch
 
 from scrubjay.core.finding import Claim, Finding, Number
+from scrubjay.core.progress import Progress
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.mixing import MixingMechanisms, fitted
 from scrubjay.probing.mixture import mixture_of
 from scrubjay.probing.open import OpenModel, load_open
 from scrubjay.studies.kept import kept
 from scrubjay.studies.parallel import one_thread
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 from scrubjay.worlds.binding import SCHEMAS, pairs
 
 ENOUGH, BETTER = 0.85, 0.1

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Claim, Finding
+from scrubjay.core.progress import Progress
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean, paired_bootstrap
 from scrubjay.studies.multilingual_rag_measure import K, load, measure_world
 from scrubjay.studies.multilingual_rag_stage import MODES, QUERIES, SIZES, UNANSWERABLE, Job, Size
 from scrubjay.studies.parallel import run_parallel
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 CLAIMS = (
     "translating the query by dictionary closes at least 70 % of the gap in recall@3 that an "

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Claim, Finding, Number
+from scrubjay.core.progress import Progress
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean
 from scrubjay.probing.tracing import heat_map
 from scrubjay.studies.kept import kept
 from scrubjay.studies.parallel import Report, run_parallel
 from scrubjay.studies.posttraining_mechanisms_measure import measure_seed
 from scrubjay.studies.posttraining_mechanisms_stage import SIZES, Size
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 CLAIMS = (
     "storage maps of base and tuned model correlate at 0.9 or more, by 0.2 more than those of two "

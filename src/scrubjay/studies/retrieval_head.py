@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress
 from scrubjay.core.randomness import stream
 from scrubjay.probing.copying import Copy, needle_recall, retrieval_scores
 from scrubjay.probing.heads import HeadScores
@@ -26,7 +27,7 @@ from scrubjay.probing.planted import induction_model
 from scrubjay.probing.retrieval_heads import RetrievalHeads, remembered
 from scrubjay.studies.kept import kept
 from scrubjay.studies.retrieval_head_judge import CLAIMS, judge
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 from scrubjay.worlds.needle import Needle, questions_by_source
 
 NOTES = (

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress
 from scrubjay.studies.kept import kept
 from scrubjay.studies.parallel import one_thread
 from scrubjay.studies.rl_hierarchical_traversal_icd import measure_icd
 from scrubjay.studies.rl_hierarchical_traversal_judge import CLAIMS, judge
 from scrubjay.studies.rl_hierarchical_traversal_measure import measure_seed
 from scrubjay.studies.rl_hierarchical_traversal_stage import SIZES, Size, Stage
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 NOTES = (
     "Sizes are below the sheet's (branching 8, depth 3, 2 layers of width 64, 1,500 steps, 120 "

@@ -15,11 +15,12 @@ and is right: every group of samples would be equal, and no reward could teach a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from scrubjay.core.progress import Progress
 from scrubjay.core.randomness import derive, stream
 from scrubjay.models.tiny import TinySpec, build_tiny, cached_tiny
 from scrubjay.training.grpo import GRPO, Task, train_grpo
@@ -39,7 +40,7 @@ with another first level."""
 MIX = Mix(walks=0.5, definitions=0.2)
 END, FILLER = 1, "."
 """Token id that begins and ends a line; the empty word of the filler arm."""
-Report = Callable[[str, int, int], None]
+Report = Progress
 
 
 @dataclass(frozen=True, slots=True)

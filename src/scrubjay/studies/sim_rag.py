@@ -15,10 +15,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress
 from scrubjay.studies.kept import kept_async
 from scrubjay.studies.sim_rag_judge import CLAIMS, judge
 from scrubjay.studies.sim_rag_stage import SIZES, Stage, worlds
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 from scrubjay.training.critic import train_critic
 
 MODEL = "smollm2-135m"

@@ -25,9 +25,10 @@ from scrubjay.agents.search_state import SearchState
 from scrubjay.agents.session import Session
 from scrubjay.agents.sim_rag import MultiRoundRAG, StopRule
 from scrubjay.core.nouns import Question
+from scrubjay.core.progress import Progress
 from scrubjay.models.types import LanguageModel
 from scrubjay.retrieval import Index
-from scrubjay.studies.study import Progress, Scale
+from scrubjay.studies.study import Scale
 from scrubjay.training.practice import Practice, PracticeRow, is_right
 from scrubjay.training.practice_ground import mixed_questions, practice_worlds, practise_worlds
 from scrubjay.worlds.world import World, load_world

@@ -18,6 +18,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.deciding.diversity.environments import PolicyProblem
 from scrubjay.deciding.diversity.methods import METHODS, make_method
@@ -28,7 +29,7 @@ from scrubjay.deciding.diversity.worlds import Arm, Maze
 from scrubjay.studies.kept import kept
 from scrubjay.studies.parallel import Report, run_parallel
 from scrubjay.studies.stax_judge import CLAIMS, judge
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 NOTES = (
     "Coverage is the share of a 50 × 50 grid over the true behaviour that any evaluation fell in; "

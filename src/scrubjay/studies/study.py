@@ -22,11 +22,10 @@ from typing import Any, Literal, Protocol, cast, get_args
 from scrubjay.core.errors import InputError, ScrubjayError, UnknownName
 from scrubjay.core.files import cache_dir, dump_json, write_atomic
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress as Progress
 from scrubjay.core.registry import Registry
 
 Scale = Literal["smoke", "laptop", "full"]
-Progress = Callable[[str, int, int], None]
-"""Called with (what, done, total) as often as there is news."""
 
 
 class Run(Protocol):

@@ -10,8 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress
 from scrubjay.studies import synthworlds_judge, synthworlds_made, synthworlds_real
-from scrubjay.studies.study import Progress, Run, Scale, study
+from scrubjay.studies.study import Run, Scale, study
 
 PARTS: dict[str, Run] = {
     "made": synthworlds_made.run_part,

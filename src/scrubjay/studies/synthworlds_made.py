@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scrubjay.core.files import dump_json, write_atomic
+from scrubjay.core.progress import Progress
 from scrubjay.core.randomness import derive
 from scrubjay.models.tiny import (
     TinySpec,
@@ -30,7 +31,7 @@ from scrubjay.models.tiny import (
     settings_hash,
 )
 from scrubjay.studies.parallel import Report, one_thread, run_parallel
-from scrubjay.studies.study import Progress, Scale
+from scrubjay.studies.study import Scale
 from scrubjay.studies.synthworlds_lessons import Voice, WorldLessons
 from scrubjay.studies.synthworlds_stage import SIZES, Size, Stage, candidates, stage
 from scrubjay.training.pretrain import train_causal

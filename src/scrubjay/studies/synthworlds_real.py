@@ -17,13 +17,14 @@ from typing import Any
 
 from scrubjay.core.finding import Claim, Finding, Number
 from scrubjay.core.nouns import Question
+from scrubjay.core.progress import Progress
 from scrubjay.evaluation.gap import GapRow, gap_difference, reduction_table
 from scrubjay.evaluation.measure import Plan, measure, run_settings
 from scrubjay.evaluation.retrieval import recall_at_k
 from scrubjay.evaluation.runs import Record, Run
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean
 from scrubjay.models.tiny import settings_hash
-from scrubjay.studies.study import Progress, Scale
+from scrubjay.studies.study import Scale
 from scrubjay.worlds import World, load_world
 
 ENCODER = "all-minilm-l6-v2"

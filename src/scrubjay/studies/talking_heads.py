@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Claim, Finding, Number
+from scrubjay.core.progress import Progress
 from scrubjay.probing.open import OpenModel, load_open
 from scrubjay.probing.talking_heads import TalkingHeads
 from scrubjay.studies.kept import kept
 from scrubjay.studies.parallel import one_thread
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 TIMES, POINTS = 3.0, 0.1
 CLAIMS = (

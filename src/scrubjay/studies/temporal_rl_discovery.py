@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress
 from scrubjay.studies.kept import kept
 from scrubjay.studies.parallel import Report, run_parallel
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 from scrubjay.studies.temporal_rl_discovery_judge import CLAIMS, judge
 from scrubjay.studies.temporal_rl_discovery_stage import (
     CLOCKS,

@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Claim, Finding, Number
+from scrubjay.core.progress import Progress
 from scrubjay.probing.intervals import shown
 from scrubjay.probing.open import load_open
 from scrubjay.probing.verbatim import VerbatimMemory
 from scrubjay.studies.kept import kept
 from scrubjay.studies.parallel import one_thread, run_parallel
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 from scrubjay.studies.verbatim_memory_stage import SIZES, Job, train_reader
 
 CLAIMS = (

@@ -10,7 +10,7 @@ answers, since the cascade gives one or the other.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from scrubjay.agents.critics import Platt
 from scrubjay.agents.registry import make_agent
 from scrubjay.agents.session import Session
 from scrubjay.core.nouns import Question
+from scrubjay.core.progress import Progress, silent
 from scrubjay.core.trace import Generated
 from scrubjay.evaluation.runner import run_agent
 from scrubjay.evaluation.runs import Record, Run
@@ -33,8 +34,6 @@ from scrubjay.training.sources import softmax_regression
 from scrubjay.worlds.world import World, load_world
 
 PRACTICE_TWIN, TEST_TWIN = 101, 0
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ class TwoAnswers:
 
 
 async def calibrate(
-    plan: CascadePlan, folder: Path, progress: Progress = lambda *_: None
+    plan: CascadePlan, folder: Path, progress: Progress = silent
 ) -> tuple[Gate, list[TwoAnswers]]:
     """A gate from practice, and the test's answers to judge it by. Resumable in ``folder``.
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +28,7 @@ from scrubjay.agents.sim_rag import search_on
 from scrubjay.core.errors import RunMismatch
 from scrubjay.core.files import JsonLines
 from scrubjay.core.nouns import Passage, Question
+from scrubjay.core.progress import Count
 from scrubjay.core.randomness import derive, stream
 from scrubjay.evaluation.text import exact_match, extract
 from scrubjay.evaluation.times import score_time
@@ -112,7 +113,7 @@ async def self_practice(
     *,
     world: str = "",
     practice: Practice = PRACTICE,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> list[PracticeRow]:
     """All rows, in the order of the questions; those that ``file`` holds already aren't made again.
 

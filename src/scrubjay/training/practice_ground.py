@@ -10,7 +10,7 @@ practice goes on.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,14 +19,13 @@ from scrubjay.agents.reasoner import PromptedReasoner, Reasoner
 from scrubjay.agents.session import Session
 from scrubjay.core.errors import InputError
 from scrubjay.core.nouns import Question
+from scrubjay.core.progress import Progress, silent
 from scrubjay.training.practice import Practice, PracticeRow, self_practice
 from scrubjay.worlds.world import World, load_world
 
 if TYPE_CHECKING:
     from scrubjay.models.types import LanguageModel
     from scrubjay.retrieval.index import Index
-
-Progress = Callable[[str, int, int], None]
 
 
 async def practise_worlds(
@@ -38,7 +37,7 @@ async def practise_worlds(
     reasoner: Reasoner | None = None,
     practice: Practice | None = None,
     seed: int = 0,
-    progress: Progress = lambda *_: None,
+    progress: Progress = silent,
 ) -> list[PracticeRow]:
     """Rows of all worlds, ``questions`` of them in each; what ``folder`` holds isn't made again.
 

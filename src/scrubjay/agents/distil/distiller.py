@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from scrubjay.agents.distil.triples import Triple, extract
 from scrubjay.agents.session import Session
 from scrubjay.core.files import JsonLines, dump_json
 from scrubjay.core.nouns import Passage
+from scrubjay.core.progress import Progress
 from scrubjay.models.types import LanguageModel
 
 AT_ONCE = 8
@@ -81,7 +82,7 @@ class Distiller:
         names: Sequence[str] = (),
         *,
         record: Path | None = None,
-        progress: Callable[[str, int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Distilled:
         """All passages, in order; what ``record`` (a JSON Lines file) holds already is not redone.
 

@@ -26,6 +26,7 @@ import numpy as np
 from scrubjay.core.errors import InputError
 from scrubjay.core.files import JsonLines, dump_json
 from scrubjay.core.folders import begin, locked
+from scrubjay.core.progress import Progress, silent
 from scrubjay.core.randomness import derive
 from scrubjay.deciding.auctions.auctioneer import play
 from scrubjay.deciding.auctions.bidder import Bidder
@@ -96,7 +97,7 @@ class Plan:
 def run_tournament(
     plan: Plan,
     folder: Path,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    progress: Progress = silent,
     make: Callable[[str], Bidder] = make_bidder,
 ) -> list[AuctionLog]:
     """Play what is not played yet; the logs of all games, in order.
@@ -145,7 +146,7 @@ async def _play_all(
     plan: Plan,
     done: dict[int, AuctionLog],
     lines: JsonLines,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
     made: Mapping[str, Bidder],
 ) -> None:
     try:
@@ -162,7 +163,7 @@ async def _settings(
     plan: Plan,
     done: dict[int, AuctionLog],
     lines: JsonLines,
-    progress: Callable[[str, int, int], None],
+    progress: Progress,
     made: Mapping[str, Bidder],
 ) -> None:
     total = len(plan.settings) * plan.games

@@ -120,6 +120,12 @@ class BayesOptimal:
             raise ValueError(f"the optimum of {self._setting.horizon} rounds says nothing of later")
 
 
+def tractable(arms: int, horizon: int) -> bool:
+    """Whether there are few enough states."""
+    states: int = (horizon + 1) ** (2 * arms)
+    return states <= CELLS
+
+
 def optimal_values(arms: int, horizon: int) -> Floats:
     """V of every state; ``V[0, …, 0]`` is the best expected total.
 
@@ -133,7 +139,7 @@ def optimal_values(arms: int, horizon: int) -> Floats:
         ValueError: too many states.
     """
     axes, side = 2 * arms, horizon + 1
-    if side**axes > CELLS:
+    if not tractable(arms, horizon):
         raise ValueError(
             f"the optimum for {arms} arms and {horizon} rounds has too many states; take fewer"
         )

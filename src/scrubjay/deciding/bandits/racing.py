@@ -19,6 +19,7 @@ import numpy as np
 
 from scrubjay.core.arrays import load_arrays, save_arrays
 from scrubjay.core.errors import InputError
+from scrubjay.core.progress import Progress
 from scrubjay.deciding.bandits.bounds import proven
 from scrubjay.deciding.bandits.curves import RegretCurve, log_spaced, mean_interval
 from scrubjay.deciding.bandits.lanes import Floats, Ints, Lanes
@@ -40,7 +41,7 @@ def race(
     chunk: int | None = None,
     checkpoints: int = 50,
     keep: Path | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, RegretCurve]:
     """Run every algorithm in the environment.
 
@@ -177,7 +178,7 @@ def _curve(
 
 
 def _reporter(
-    progress: Callable[[str, int, int], None] | None, name: str, done: int, size: int, total: int
+    progress: Progress | None, name: str, done: int, size: int, total: int
 ) -> Callable[[int], None]:
     def report(t: int) -> None:
         if progress:

@@ -21,11 +21,12 @@ from typing import Any, Protocol
 import numpy as np
 
 from scrubjay.core.errors import UnknownName
+from scrubjay.core.progress import Count, silent
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.deciding.diversity.descriptors import HandMade, LearnedDescriptor
 from scrubjay.deciding.diversity.spaces import Grid
 from scrubjay.deciding.diversity.stax import Stax
-from scrubjay.deciding.diversity.tally import Progress, Tally
+from scrubjay.deciding.diversity.tally import Tally
 from scrubjay.deciding.diversity.types import Evaluations, Outcome, Problem, SearchError
 
 
@@ -33,7 +34,7 @@ class Method(Protocol):
     """A search with its settings."""
 
     def run(
-        self, problem: Problem, budget: int, seed: int = 0, progress: Progress = ...
+        self, problem: Problem, budget: int, seed: int = 0, progress: Count = ...
     ) -> Outcome:
         """Search with ``budget`` evaluations."""
         ...
@@ -54,7 +55,7 @@ class RandomSearch:
             raise SearchError("random search needs a batch of at least one")
 
     def run(
-        self, problem: Problem, budget: int, seed: int = 0, progress: Progress = lambda *_: None
+        self, problem: Problem, budget: int, seed: int = 0, progress: Count = silent
     ) -> Outcome:
         tally, rng = Tally(problem, budget, progress=progress), numpy_stream(seed, "random search")
         kept: list[Evaluations] = []
@@ -82,7 +83,7 @@ class MapElites:
             raise SearchError("MAP-Elites needs cells, a batch, and a spread above 0")
 
     def run(
-        self, problem: Problem, budget: int, seed: int = 0, progress: Progress = lambda *_: None
+        self, problem: Problem, budget: int, seed: int = 0, progress: Count = silent
     ) -> Outcome:
         tally, rng = Tally(problem, budget, progress=progress), numpy_stream(seed, "map-elites")
         grid = Grid(problem.limits, self.cells)

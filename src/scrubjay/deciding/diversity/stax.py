@@ -24,6 +24,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from scrubjay.core.errors import UnknownName
+from scrubjay.core.progress import Count, silent
 from scrubjay.core.randomness import derive, numpy_stream
 from scrubjay.deciding.diversity.descriptors import Descriptor, LearnedDescriptor
 from scrubjay.deciding.diversity.emitters import (
@@ -35,7 +36,7 @@ from scrubjay.deciding.diversity.emitters import (
     stagnant,
 )
 from scrubjay.deciding.diversity.spaces import fronts, novelty, select
-from scrubjay.deciding.diversity.tally import Progress, Tally
+from scrubjay.deciding.diversity.tally import Tally
 from scrubjay.deciding.diversity.types import (
     Evaluations,
     Floats,
@@ -100,7 +101,7 @@ class Stax:
             raise SearchError("the window of an emitter needs at least two steps")
 
     def run(
-        self, problem: Problem, budget: int, seed: int = 0, progress: Progress = lambda *_: None
+        self, problem: Problem, budget: int, seed: int = 0, progress: Count = silent
     ) -> Outcome:
         """Search with ``budget`` evaluations; the same seed gives the same outcome.
 

@@ -8,11 +8,12 @@ evaluations, whatever a method keeps: methods keep very different archives.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from scrubjay.core.progress import Count, silent
 from scrubjay.deciding.diversity.spaces import Grid
 from scrubjay.deciding.diversity.types import (
     BrokenEnvironment,
@@ -26,7 +27,6 @@ from scrubjay.deciding.diversity.types import (
 
 CELLS = 1_000_000
 """Of the grid, at most."""
-Progress = Callable[[int, int], None]
 
 
 class Tally:
@@ -49,7 +49,7 @@ class Tally:
         budget: int,
         every: int = 500,
         cells: int = 50,
-        progress: Progress = lambda *_: None,
+        progress: Count = silent,
     ) -> None:
         if budget < 1 or every < 1:
             raise SearchError(f"a search needs a budget of at least one evaluation, not {budget}")
