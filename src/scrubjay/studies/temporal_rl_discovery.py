@@ -33,7 +33,7 @@ from scrubjay.studies.temporal_rl_discovery_stage import (
 
 NOTES = (
     "Scaled down from the paper: grids of 4–5 cells a side, a recurrence of 16 units, 24 pairs and "
-    "150 meta-steps instead of 512 and 2,500; drifts by 12 pairs, 32 tasks and 100 meta-steps; "
+    "120 meta-steps instead of 512 and 2,500; drifts by 12 pairs, 24 tasks and 80 meta-steps; "
     "MinAtar and Brax are not run. Seen lifetimes are 5–40 updates (log-uniform), 80 and 160 "
     "unseen.",
     "A normalised return is 0 for chance and 1 for the best agent that knows the level and the "
