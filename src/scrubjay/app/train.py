@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scrubjay.app import objective
+from scrubjay.app import explorer, objective
 
 if TYPE_CHECKING:
     from scrubjay.evaluation.stopping import Sufficiency
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Train parts on practice whose truth is known.")
 app.command("objective")(objective.objective)
+app.command("explorer")(explorer.explorer)
 
 
 @app.command()

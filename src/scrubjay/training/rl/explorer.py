@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from scrubjay.core.errors import InputError
 from scrubjay.deciding.bandits import UCB1, EpsilonGreedy, ThompsonBeta, ThompsonNormal
-from scrubjay.deciding.bandits.bayes import CELLS, BayesOptimal, GreedyBeta, GreedyNormal
+from scrubjay.deciding.bandits.bayes import BayesOptimal, GreedyBeta, GreedyNormal, tractable
 from scrubjay.deciding.bandits.types import Bandit
 from scrubjay.training.rl.dqn import DQN, Experience, Learned, Practice, train_dqn
 from scrubjay.training.rl.networks import Kind, QNetwork, QSpec, build_network
@@ -131,7 +131,7 @@ def _bandits(law: GaussianArms | BernoulliArms, horizon: int) -> list[Bandit]:
     # Rewards of 0 and 1 spread at most like normal noise of deviation 1/2.
     bandits: list[Bandit] = [EpsilonGreedy(0.1), GreedyBeta(name=exact)]
     bandits += [ThompsonBeta(), UCB1(alpha=0.5)]
-    if (horizon + 1) ** (2 * law.arms) <= CELLS:
+    if tractable(law.arms, horizon):
         bandits.append(BayesOptimal())
     return bandits
 
