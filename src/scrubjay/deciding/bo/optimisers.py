@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Optimiser(Protocol):
     """Anything that says which candidate looks most worth a trial."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def scores(self, state: State, rng: np.random.Generator) -> Floats:
         """(B, N), finite; what was tried already is left out by the caller."""

@@ -62,7 +62,8 @@ class Task:
 class TaskFamily(Protocol):
     """Related tasks."""
 
-    kinds: tuple[int, ...]
+    @property
+    def kinds(self) -> tuple[int, ...]: ...
 
     def sample(self, rng: np.random.Generator) -> Task:
         """A task; must depend on nothing but what is drawn from ``rng``."""
