@@ -7,6 +7,12 @@ from typing import TYPE_CHECKING
 from scrubjay.core.lazy import lazy
 
 if TYPE_CHECKING:
+    from scrubjay.deciding.bandits.bayes import (
+        BayesOptimal,
+        GreedyBeta,
+        GreedyNormal,
+        optimal_values,
+    )
     from scrubjay.deciding.bandits.bounds import lai_robbins, proven
     from scrubjay.deciding.bandits.contextual import (
         ContextArms,
@@ -70,6 +76,7 @@ _WHERE = {
     "AgainstCopy": "environments",
     "BANDITS": "registry",
     "Bandit": "types",
+    "BayesOptimal": "bayes",
     "ContextArms": "contextual",
     "ContextualZooming": "contextual",
     "DiscretisedContexts": "contextual",
@@ -83,6 +90,8 @@ _WHERE = {
     "ExploreFirst": "greedy",
     "FTPL": "routing",
     "Greedy": "greedy",
+    "GreedyBeta": "bayes",
+    "GreedyNormal": "bayes",
     "Hedge": "experts",
     "IIDArms": "environments",
     "KLUCB": "ucb",
@@ -131,6 +140,7 @@ _WHERE = {
     "never_tried_bound": "incentives",
     "obedience_limit": "incentives",
     "offline_ips": "policies",
+    "optimal_values": "bayes",
     "proven": "bounds",
     "race": "racing",
     "swap_table": "environments",
@@ -144,6 +154,7 @@ __all__ = [
     "AdversarialTable",
     "AgainstCopy",
     "Bandit",
+    "BayesOptimal",
     "ContextArms",
     "ContextualZooming",
     "DiscretisedContexts",
@@ -156,6 +167,8 @@ __all__ = [
     "Exp4",
     "ExploreFirst",
     "Greedy",
+    "GreedyBeta",
+    "GreedyNormal",
     "Hedge",
     "IIDArms",
     "KnapsackArms",
@@ -202,6 +215,7 @@ __all__ = [
     "never_tried_bound",
     "obedience_limit",
     "offline_ips",
+    "optimal_values",
     "proven",
     "race",
     "swap_table",

@@ -10,6 +10,8 @@ BANDITS = Registry(
     "bandit",
     uniform=f"{_HOME}.greedy:Uniform",
     greedy=f"{_HOME}.greedy:Greedy",
+    greedy_beta=f"{_HOME}.bayes:GreedyBeta",
+    bayes_optimal=f"{_HOME}.bayes:BayesOptimal",
     explore_first=f"{_HOME}.greedy:ExploreFirst",
     epsilon_greedy=f"{_HOME}.greedy:EpsilonGreedy",
     successive_elimination=f"{_HOME}.elimination:SuccessiveElimination",
