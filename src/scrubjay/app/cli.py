@@ -29,6 +29,7 @@ from scrubjay.app import (
     study,
     train,
     tree,
+    tune,
     world,
 )
 
@@ -47,6 +48,7 @@ app.command("compare")(compare.compare)
 app.command("prompts")(prompts.prompts)
 app.command("ask")(ask.ask)
 app.command("chat")(chat.chat)
+app.command("tune")(tune.tune)
 app.add_typer(index.app, name="index")
 app.add_typer(world.app, name="world")
 app.add_typer(study.app, name="study")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,15 +42,12 @@ def tune(
         from scrubjay.deciding.bo.nap import load_nap
 
         loaded = load_nap(model)
-    found = propose(
-        read,
-        method,
-        next_,
-        model=loaded,
-        span=None if span is None else _span(span),
-        trials=trials,
-        seed=seed,
-    )
+    expected = None if span is None else _span(span)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        found = propose(read, method, next_, model=loaded, span=expected, trials=trials, seed=seed)
+    for warning in said:
+        typer.echo(str(warning.message), err=True)
     rows: list[dict[str, Any]] = [
         {"row": p.row, **p.settings}
         | {"predicted": p.mean, "deviation": p.deviation, "expected gain": p.improvement}

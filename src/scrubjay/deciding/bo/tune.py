@@ -142,6 +142,8 @@ def propose(
         raise UnknownName("method", method, METHODS)
     if count < 1:
         raise InputError("at least one row must be asked for")
+    if trials is not None and trials < 1:
+        raise InputError("a budget is at least one trial")
     if table.known.all():
         raise InputError("every row has a result already: there is nothing left to propose")
     if method == "nap" and model is None:
