@@ -14,7 +14,7 @@ from scrubjay.deciding.bandits.types import Bandit
 
 
 def fed(bandit: Bandit, arms: int, rounds: list[tuple[int, float]], lanes: int = 1) -> Bandit:
-    bandit.begin(Setting(arms, 40), Lanes(0, lanes))
+    bandit.begin(Setting(arms, 20), Lanes(0, lanes))
     for arm, reward in rounds:
         bandit.update(np.full(lanes, arm), np.full(lanes, float(reward)))
     return bandit
@@ -93,7 +93,7 @@ def test_all_policies_of_three_rounds_are_no_better() -> None:
 
 
 def test_playing_the_optimum_brings_its_value_and_more_than_greed() -> None:
-    horizon, lanes = 12, 20_000
+    horizon, lanes = 12, 10_000
     means = np.random.default_rng(0).random((lanes, 2))
     gains = {}
     for player in (BayesOptimal(), GreedyBeta()):
@@ -106,7 +106,7 @@ def test_playing_the_optimum_brings_its_value_and_more_than_greed() -> None:
             total += reward
         gains[player.name] = total.mean()
     expected = optimal_values(2, horizon)[0, 0, 0, 0]
-    assert gains["bayes-optimal"] == pytest.approx(expected, abs=0.08)
+    assert gains["bayes-optimal"] == pytest.approx(expected, abs=0.12)
     assert gains["greedy-beta"] < gains["bayes-optimal"]
 
 
@@ -120,7 +120,7 @@ def test_they_race_like_any_bandit() -> None:
     [
         (lambda: optimal_values(3, 60), "too many states"),
         (lambda: fed(BayesOptimal(), 2, [(0, 0.5)]), "0 and 1 only"),
-        (lambda: fed(BayesOptimal(), 2, [(0, 1.0)] * 41), "says nothing of later"),
+        (lambda: fed(BayesOptimal(), 2, [(0, 1.0)] * 21), "says nothing of later"),
         (lambda: fed(GreedyNormal(), 2, [(0, float("nan"))]), "finite number"),
         (lambda: fed(GreedyBeta(), 2, [(0, 2.0)]), r"in \[0, 1\]"),
         (lambda: GreedyNormal(noise=0), "above 0"),
