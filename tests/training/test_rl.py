@@ -235,8 +235,8 @@ class TellingArms(BernoulliArms):
 def test_a_small_network_learns_to_stay_or_change(kind) -> None:  # type: ignore[no-untyped-def]
     blocks = RepeatedTask(TellingArms(2), 4)
     network = build_network(QSpec.of(blocks.tasks, kind=kind, width=12), seed=0)
-    settings = DQN(updates=120, rate=1e-2, polyak=0.2)
-    train_dqn(network, Practice(blocks, lanes=64, steps=4, anneal=60), settings)
+    settings = DQN(updates=200, rate=1e-2, polyak=0.2)
+    train_dqn(network, Practice(blocks, lanes=64, steps=4, anneal=100), settings)
     reward = play(blocks.open(300, 9, "test"), GreedyQ(network), 4).reward.mean(axis=0)
     assert reward[0] == pytest.approx(0.5, abs=0.12)
     assert (reward[1:] > 0.99).all()
@@ -246,7 +246,7 @@ def test_a_log_of_chance_teaches_the_same() -> None:
     blocks = RepeatedTask(TellingArms(2), 4)
     log = play(blocks.open(500, 3, "log"), Chance(2), 4)
     network = build_network(QSpec.of(blocks.tasks, width=12), seed=0)
-    train_dqn(network, Logged(log, lanes=64), DQN(updates=150, rate=1e-2, polyak=0.2))
+    train_dqn(network, Logged(log, lanes=64), DQN(updates=200, rate=1e-2, polyak=0.2))
     reward = play(blocks.open(300, 9, "test"), GreedyQ(network), 4).reward.mean(axis=0)
     assert (reward[1:] > 0.99).all()
 
