@@ -50,9 +50,9 @@ class Peaks:
 
 @pytest.mark.parametrize("parts", [{}, {"auxiliary": False}, {"reinforce": False}])
 def test_a_shared_peak_is_learned(parts: dict[str, bool]) -> None:
-    settings = Fit(60, trials=4, rate=5e-3, seed=1, **parts)  # type: ignore[arg-type]
+    settings = Fit(40, trials=4, tasks=12, rate=8e-3, seed=1, **parts)  # type: ignore[arg-type]
     model, steps = fit_nap(Peaks(), settings, TINY)
-    assert len(steps) == 60
+    assert len(steps) == 40
     tasks = draw(Peaks(), 100, 1, "test")
     optimiser = NPEI(model) if "reinforce" in parts else model
     found = area(optimise(optimiser, tasks, 4).regret).mean()
@@ -61,7 +61,7 @@ def test_a_shared_peak_is_learned(parts: dict[str, bool]) -> None:
 
 
 def test_metabo_learns_a_shared_peak_from_rewards_alone() -> None:
-    model, _ = fit_metabo(Peaks(), Fit(60, trials=4, rate=5e-3, seed=1))
+    model, _ = fit_metabo(Peaks(), Fit(40, trials=4, tasks=12, rate=8e-3, seed=1))
     tasks = draw(Peaks(), 100, 1, "test")
     found = area(optimise(model, tasks, 4).regret).mean()
     assert found < 0.3 * area(optimise(RandomSearch(), tasks, 4).regret).mean()
@@ -69,14 +69,14 @@ def test_metabo_learns_a_shared_peak_from_rewards_alone() -> None:
 
 def test_regression_approaches_the_truth() -> None:
     """Given four points of a line, the fifth is predicted: the likelihood beats a flat density."""
-    _, steps = fit_nap(Peaks(), Fit(60, trials=5, rate=5e-3, reinforce=False), TINY)
+    _, steps = fit_nap(Peaks(), Fit(40, trials=5, rate=8e-3, reinforce=False), TINY)
     assert steps[0].auxiliary > steps[-1].auxiliary
     assert steps[-1].auxiliary < np.log(1.2) - 0.3  # flat on [-0.1, 1.1]
     assert np.isnan(steps[-1].reward)
 
 
 def test_gp_ei_beats_chance() -> None:
-    tasks = draw(GPFamily(2, 40, bump=0.0), 30, 0, "test")
+    tasks = draw(GPFamily(2, 40, bump=0.0), 20, 0, "test")
     found = area(optimise(GPEI(), tasks, 10, initial=1).regret).mean()
     assert found < 0.85 * area(optimise(RandomSearch(), tasks, 10, initial=1).regret).mean()
 
