@@ -17,7 +17,7 @@ check: .venv/.dev
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
-bench: .venv/.dev  ## Time Scrubjay beside what one would use instead; ONLY=engine runs one
+bench: .venv/.bench  ## Time Scrubjay beside what one would use instead; ONLY=engine runs one
 	$(BIN)/python benchmarks/run.py $(ONLY)
 
 docs: .venv/.docs  ## Build the documentation into site/

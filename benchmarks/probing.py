@@ -9,28 +9,22 @@ probing-sweep       patched runs a second of the full sweep over heads and posit
                     between the metrics of the two, in float32.
 probing-memory      most bytes that recording adds to a process, in memory and to a folder, beside
 probing-folder      the stated budget (a folder may take many times the budget)
-…-transformerlens   the same work by TransformerLens, one site at a time, where it is installed
-                    (``pip install transformer-lens``: it runs beside transformers 5, but brings
-                    some thirty packages with it and rebuilds the model it is given, so it isn't
-                    part of the ``dev`` extra)
 
-Rounds are interleaved. Ratios of seconds are peer over ours.
+Rounds are interleaved. Ratios of seconds are peer over ours. The same work by TransformerLens is in
+``transformerlens``.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from typing import Any
 
-THREADS = 2
+from rounds import THREADS, rounds, row
+
 ROUNDS = 3
 TOKENS = 16
 SITES = 24
@@ -47,13 +41,10 @@ def run() -> list[dict[str, Any]]:
 
     torch.set_num_threads(THREADS)
     opened = load_open("smollm2-135m")
-    rows = [_record(opened.model), _sweep(opened.model), *_memory()]
-    if importlib.util.find_spec("transformer_lens") is not None:
-        rows += _lens(opened)
-    return rows
+    return [_record(opened.model), _sweep(opened.model), *_memory()]
 
 
-def _ids(rows: int, tokens: int, seed: int) -> Any:
+def random_ids(rows: int, tokens: int, seed: int) -> Any:
     import torch
 
     random = torch.Generator().manual_seed(seed)
@@ -63,27 +54,27 @@ def _ids(rows: int, tokens: int, seed: int) -> Any:
 def _record(model: Any) -> dict[str, Any]:
     from scrubjay.probing import Anatomy, record
 
-    ids, sites = _ids(*BATCH, 0), Anatomy.of(model).sites("resid_post")
+    ids, sites = random_ids(*BATCH, 0), Anatomy.of(model).sites("resid_post")
 
     def ours() -> None:
         with record(model, *sites):
             model(ids, use_cache=False)
 
-    pairs = _rounds(ours, lambda: model(ids, use_cache=False), 4 * ROUNDS)
-    return _row("probing-record", pairs, "plain pass, nothing recorded", "s", seconds=True)
+    pairs = rounds(ours, lambda: model(ids, use_cache=False), 4 * ROUNDS)
+    return row("probing-record", pairs, "plain pass, nothing recorded", "s", seconds=True)
 
 
 def _sweep(model: Any) -> dict[str, Any]:
     from scrubjay.probing import Anatomy, logit_difference, sweep
 
-    base, source = _ids(1, TOKENS, 1), _ids(1, TOKENS, 2)
+    base, source = random_ids(1, TOKENS, 1), random_ids(1, TOKENS, 2)
     heads = Anatomy.of(model).sites("z", heads=True)
     sites = [head.at(position) for head in heads for position in range(TOKENS)]
     metric = logit_difference([300], [500])
     sweep(model, base, source, sites[: 9 * TOKENS], metric)
     pairs, worst = [], 0.0
     for number in range(ROUNDS):
-        chosen = _chosen(len(sites), number)
+        chosen = chosen_sites(len(sites), number)
         began = time.perf_counter()
         swept = sweep(model, base, source, sites, metric)
         ours = len(sites) / (time.perf_counter() - began)
@@ -91,11 +82,11 @@ def _sweep(model: Any) -> dict[str, Any]:
         theirs = [_by_hand(model, base, source, sites[i]) for i in chosen]
         pairs.append((ours, len(chosen) / (time.perf_counter() - began)))
         worst = max(worst, *(abs(swept.patched[i, 0] - x) for i, x in zip(chosen, theirs)))
-    row = _row("probing-sweep", pairs, "one site at a time with plain hooks", "runs/s")
-    return row | {"sites": len(sites), "difference": float(f"{worst:.1e}")}
+    made = row("probing-sweep", pairs, "one site at a time with plain hooks", "runs/s")
+    return made | {"sites": len(sites), "difference": float(f"{worst:.1e}")}
 
 
-def _chosen(count: int, seed: int) -> list[int]:
+def chosen_sites(count: int, seed: int) -> list[int]:
     import torch
 
     random = torch.Generator().manual_seed(seed)
@@ -189,109 +180,9 @@ def _memory() -> list[dict[str, Any]]:
                 command = [sys.executable, "-c", MEASURE, str(BUDGET), str(batches), where]
                 out = subprocess.run(command, capture_output=True, check=True, text=True).stdout
                 pairs.append((max(int(out), 1) / 1e6, BUDGET / 1e6))
-        row = _row(f"probing-{name}", pairs, "the stated budget", "MB", seconds=True)
-        rows.append(row | {"recorded": round(batches * one / 1e6, 1)})
+        made = row(f"probing-{name}", pairs, "the stated budget", "MB", seconds=True)
+        rows.append(made | {"recorded": round(batches * one / 1e6, 1)})
     return rows
-
-
-def _lens(opened: Any) -> list[dict[str, Any]]:
-    from transformer_lens.model_bridge import TransformerBridge
-
-    from scrubjay.models.weights import EMBEDDED, converted
-    from scrubjay.probing import Anatomy, load_open, logit_difference, record, sweep
-
-    again = load_open("smollm2-135m")  # a second one, for TransformerLens changes it
-    folder = str(converted("smollm2-135m", EMBEDDED["smollm2-135m"]))
-    lens = TransformerBridge.boot_transformers(
-        folder, hf_model=again.model, tokenizer=again.tokenizer, device="cpu"
-    )
-    model = opened.model
-    ids, stream = _ids(*BATCH, 0), Anatomy.of(model).sites("resid_post")
-
-    def ours() -> None:
-        with record(model, *stream):
-            model(ids, use_cache=False)
-
-    def theirs() -> None:
-        lens.run_with_cache(ids, names_filter=lambda name: name.endswith("hook_resid_post"))
-
-    peer = "TransformerLens"
-    rows = [
-        _row(
-            "probing-record-transformerlens",
-            _rounds(ours, theirs, 2 * ROUNDS),
-            peer,
-            "s",
-            seconds=True,
-        )
-    ]
-    base, source = _ids(1, TOKENS, 1), _ids(1, TOKENS, 2)
-    heads = Anatomy.of(model).sites("z", heads=True)
-    sites = [head.at(position) for head in heads for position in range(TOKENS)]
-    _, cache = lens.run_with_cache(source, names_filter=lambda name: name.endswith("hook_z"))
-    pairs, worst = [], 0.0
-    for number in range(ROUNDS):
-        began = time.perf_counter()
-        swept = sweep(model, base, source, sites, logit_difference([300], [500]))
-        mine = len(sites) / (time.perf_counter() - began)
-        chosen = _chosen(len(sites), number)
-        began = time.perf_counter()
-        found = [_by_lens(lens, base, cache, sites[i]) for i in chosen]
-        pairs.append((mine, len(chosen) / (time.perf_counter() - began)))
-        worst = max(worst, *(abs(swept.patched[i, 0] - x) for i, x in zip(chosen, found)))
-    row = _row("probing-sweep-transformerlens", pairs, f"{peer}, one site at a time", "runs/s")
-    return [*rows, row | {"difference": float(f"{worst:.1e}")}]
-
-
-def _by_lens(lens: Any, base: Any, cache: Any, site: Any) -> float:
-    import torch
-
-    name = f"blocks.{site.layer}.attn.hook_z"
-
-    def hook(z: Any, **_: Any) -> Any:
-        flat = z.view(*z.shape[:2], 9, 64)
-        flat[:, site.position, site.head] = cache[name].view(flat.shape)[
-            :, site.position, site.head
-        ]
-        return z
-
-    with torch.no_grad():
-        logits = lens.run_with_hooks(base, fwd_hooks=[(name, hook)])[0, -1]
-    return float(logits[300] - logits[500])
-
-
-def _rounds(
-    ours: Callable[[], Any], theirs: Callable[[], Any], count: int
-) -> list[tuple[float, float]]:
-    """Seconds of both, in turns, after a warm-up."""
-    import torch
-
-    with torch.no_grad():
-        ours(), theirs()
-        return [(_seconds(ours), _seconds(theirs)) for _ in range(count)]
-
-
-def _seconds(call: Callable[[], Any]) -> float:
-    began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
-
-
-def _row(
-    name: str, pairs: list[tuple[float, float]], peer: str, unit: str, *, seconds: bool = False
-) -> dict[str, Any]:
-    ratios = [b / a if seconds else a / b for a, b in pairs]
-    return {
-        "name": name,
-        "ours": round(statistics.median(a for a, _ in pairs), 3),
-        "peer": round(statistics.median(b for _, b in pairs), 3),
-        "peer_name": peer,
-        "unit": unit,
-        "ratio": round(statistics.median(ratios), 2),
-        "low": round(min(ratios), 2),
-        "high": round(max(ratios), 2),
-        "machine": f"{platform.machine()}, {THREADS} threads, float32",
-    }
 
 
 if __name__ == "__main__":
