@@ -37,6 +37,22 @@ def test_proposals_are_rows_without_a_result(table: str) -> None:
     assert all(row["expected gain"] >= 0 for row in value["next"])
 
 
+def test_least_is_the_same_as_most_of_the_negative(tmp_path: Path) -> None:
+    results = [0.9, 0.2, None, 0.4, None, None]
+    found = []
+    for sign, words in ((1, ["--minimise"]), (-1, [])):
+        rows = [f"{i},{'' if r is None else sign * r}" for i, r in enumerate(results)]
+        path = tmp_path / f"{len(words)}.csv"
+        path.write_text("k,seconds\n" + "\n".join(rows) + "\n")
+        done = scrubjay(str(path), "--target", "seconds", "--next", "3", "--json", *words)
+        assert done.exit_code == 0, done.output
+        found.append(json.loads(done.stdout)["next"])
+    least, most = found
+    assert [r["row"] for r in least] == [r["row"] for r in most]
+    assert [r["predicted"] for r in least] == pytest.approx([-r["predicted"] for r in most])
+    assert [r["expected gain"] for r in least] == [r["expected gain"] for r in most]
+
+
 def test_people_get_a_table(table: str) -> None:
     done = scrubjay(table, "--target", "accuracy")
     assert done.exit_code == 0, done.output

@@ -11,9 +11,10 @@ import typer
 
 def tune(
     table: Annotated[Path, typer.Argument(help="CSV or JSON Lines; a row is a setting.")],
-    target: Annotated[
-        str, typer.Option(help="Column of results, higher is better; empty where not tried.")
-    ],
+    target: Annotated[str, typer.Option(help="Column of results; empty where not tried.")],
+    minimise: Annotated[
+        bool, typer.Option("--minimise", help="Lower results are better, not higher ones.")
+    ] = False,
     method: Annotated[str, typer.Option(help="gp-ei, nap (needs --model) or random.")] = "gp-ei",
     model: Annotated[Path | None, typer.Option(help="A saved neural acquisition process.")] = None,
     next_: Annotated[int, typer.Option("--next", help="How many rows to propose.")] = 1,
@@ -28,13 +29,18 @@ def tune(
     """Propose the next rows to try: those with a result are the history, the others candidates.
 
     Example: scrubjay tune tunings.csv --target accuracy --next 3
+    Example: scrubjay tune tunings.csv --target seconds --minimise
     """
+    from dataclasses import replace
+
     from scrubjay.app.show import emit
     from scrubjay.app.show import table as show
     from scrubjay.core.errors import InputError
     from scrubjay.deciding.bo.tune import propose, read_table
 
     read = read_table(table, target)
+    sign = -1.0 if minimise else 1.0
+    read = replace(read, target=sign * read.target)
     loaded = None
     if method == "nap":
         if model is None:
@@ -43,6 +49,8 @@ def tune(
 
         loaded = load_nap(model)
     expected = None if span is None else _span(span)
+    if expected is not None and minimise:
+        expected = (-expected[1], -expected[0])
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always", UserWarning)
         found = propose(read, method, next_, model=loaded, span=expected, trials=trials, seed=seed)
@@ -50,7 +58,11 @@ def tune(
         typer.echo(str(warning.message), err=True)
     rows: list[dict[str, Any]] = [
         {"row": p.row, **p.settings}
-        | {"predicted": p.mean, "deviation": p.deviation, "expected gain": p.improvement}
+        | {
+            "predicted": None if p.mean is None else sign * p.mean,
+            "deviation": p.deviation,
+            "expected gain": p.improvement,
+        }
         for p in found
     ]
     value = {"method": method, "tried": int(read.known.sum()), "next": rows}
