@@ -10,16 +10,8 @@ from tests.probing.tiny_families import NAMES, fingerprint, tiny, tokens
 
 from scrubjay.models.tiny import TinySpec, build_tiny, train_tokenizer
 from scrubjay.probing.anatomy import Anatomy
-from scrubjay.probing.composition import (
-    Channel,
-    channel_scores,
-    channels,
-    components,
-    composition,
-    reading,
-    standing,
-    surprise,
-)
+from scrubjay.probing.channels import Channel, channel_scores, channels, standing, surprise
+from scrubjay.probing.composition import components, composition, reading
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.list_recall import recall_lists, search
 from scrubjay.probing.open import OpenModel

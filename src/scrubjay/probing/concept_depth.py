@@ -13,7 +13,7 @@ whether the depth moves.
 Groups (a city, an adjective) are never split between fitting and scoring; intervals resample
 groups. Source: paper 49 (concept depth). Departures, all in our sheet: scaled features and a chosen
 C, ``depth95`` beside the paper's jump and converging points, generated concepts. Measures on a
-curve are in ``curves``; probes in ``linear``.
+curve are in ``curves``, how one is made in ``layer_curves``.
 """
 
 from __future__ import annotations
@@ -27,13 +27,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scrubjay.core.finding import Finding, Number
-from scrubjay.core.randomness import numpy_stream, stream
 from scrubjay.models.quantise import quantise
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.curves import converging, depth_at, jump
 from scrubjay.probing.errors import ProbeError
-from scrubjay.probing.intervals import bootstrap
-from scrubjay.probing.linear import LinearProbe, choose_c
+from scrubjay.probing.layer_curves import LEARN, LayerCurve, check_concept, layer_curve
 from scrubjay.probing.open import OpenModel
 from scrubjay.probing.states import States, Where, last_token_states, mean_embeddings
 from scrubjay.probing.yes_no import says_yes
@@ -43,35 +41,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
-
-FEWEST = 20
-"""Texts of each class that a concept needs."""
-LEARN = 0.6
-
-
-@dataclass(frozen=True, slots=True)
-class LayerCurve:
-    """Held-out hits of every text at every depth, over some splits."""
-
-    hits: Array
-    """(texts, layers + 1): how often the probe was right about a text that it wasn't fitted on."""
-    seen: Array
-    """(texts,): how often it was asked."""
-    groups: tuple[str, ...]
-
-    @property
-    def accuracy(self) -> Array:
-        """(layers + 1,)."""
-        return np.asarray(self.hits.sum(0) / self.seen.sum())
-
-    def number(self, measure: Callable[[Array], float], *, seed: int = 0) -> Number:
-        """A measure of the curve with an interval over groups."""
-        rows = np.column_stack([self.hits, self.seen])
-
-        def told(x: Any) -> float:
-            return measure(x[:, :-1].sum(0) / max(x[:, -1].sum(), 1e-9))
-
-        return bootstrap(rows, told, clusters=self.groups, draws=500, seed=seed)
 
 
 @dataclass(frozen=True)
@@ -119,7 +88,7 @@ class ConceptDepth:
         rows, curves, numbers = [], list[dict[str, Any]](), dict[str, Number]()
         conditions = self._conditions(model)
         for i, concept in enumerate(sets):
-            _check(concept)
+            check_concept(concept)
             for j, (name, make, noisy) in enumerate(conditions):
                 done, total = i * len(conditions) + j, len(sets) * len(conditions)
                 progress("concepts and conditions", done, total)
@@ -161,20 +130,7 @@ class ConceptDepth:
         Args:
             shuffle: fit and score on labels drawn at random: what a probe finds in nothing.
         """
-        labels = np.array(concept.labels)
-        if shuffle:
-            labels = numpy_stream(self.seed, "random labels").permutation(labels)
-        depths = states.shape[1]
-        hits, seen = np.zeros((len(labels), depths)), np.zeros(len(labels))
-        for split in range(self.splits):
-            learn = _split(concept, self.seed + split)
-            seen[~learn] += 1
-            for depth in range(depths):
-                x = states[:, depth].astype(np.float64)
-                c = choose_c(x[learn], labels[learn], seed=split)
-                probe = LinearProbe(c=c).fit(x[learn], labels[learn])
-                hits[~learn, depth] += probe.predict(x[~learn]) == labels[~learn]
-        return LayerCurve(hits, seen, concept.groups)
+        return layer_curve(states, concept, splits=self.splits, shuffle=shuffle, seed=self.seed)
 
     def _conditions(self, model: OpenModel) -> list[tuple[str, Callable[[], OpenModel], bool]]:
         """(name, what makes the model, whether the texts are noisy)."""
@@ -244,35 +200,6 @@ def _points(concept: str, name: str, curve: LayerCurve) -> list[dict[str, Any]]:
         {"concept": concept, "condition": name, "depth": i / (len(alpha) - 1), "accuracy": a}
         for i, a in enumerate(alpha.tolist())
     ]
-
-
-def _check(concept: ConceptSet) -> None:
-    """Raises:
-    ProbeError: a class has too few texts, or all are in one group.
-    """
-    true, n = sum(concept.labels), len(concept.labels)
-    if min(true, n - true) < FEWEST:
-        raise ProbeError(
-            f"the concept '{concept.name}' has {true} true and {n - true} false texts; {FEWEST} of "
-            "each are needed"
-        )
-    if len(set(concept.groups)) < 5:
-        raise ProbeError(f"the concept '{concept.name}' has fewer than 5 groups to split")
-
-
-def _split(concept: ConceptSet, seed: int) -> NDArray[np.bool_]:
-    """Which texts are for fitting: 60 % of the groups, with both classes on both sides."""
-    groups, labels = sorted(set(concept.groups)), np.array(concept.labels)
-    for attempt in range(50):
-        order = list(groups)
-        stream(seed, "split", concept.name, attempt).shuffle(order)
-        chosen = set(order[: max(1, round(LEARN * len(order)))])
-        learn = np.array([g in chosen for g in concept.groups])
-        if all(0 < labels[part].sum() < part.sum() for part in (learn, ~learn)):
-            return learn
-    raise ProbeError(
-        f"the groups of '{concept.name}' can't be split with both classes on each side"
-    )
 
 
 def _encoded(model: OpenModel, concept: ConceptSet) -> list[list[int]]:

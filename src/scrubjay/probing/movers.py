@@ -20,8 +20,10 @@ from torch import Tensor
 
 from scrubjay.core.randomness import stream
 from scrubjay.probing.anatomy import Anatomy
-from scrubjay.probing.composition import Channel, Head, channel_scores, components
+from scrubjay.probing.channels import Channel, channel_scores
+from scrubjay.probing.composition import components
 from scrubjay.probing.errors import ProbeError
+from scrubjay.probing.heads import Head
 from scrubjay.probing.inputs import as_inputs, padded
 from scrubjay.probing.open import OpenModel
 from scrubjay.probing.recording import record

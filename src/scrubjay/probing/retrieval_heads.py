@@ -19,27 +19,23 @@ every retrieval head.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, ClassVar, Literal, get_args
 
 import numpy as np
 
 from scrubjay.core.finding import Finding, Number
-from scrubjay.probing.ablation import ablate
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.copying import Copy, induction_scores, needle_recall, retrieval_scores
-from scrubjay.probing.decoding import Prefilled
 from scrubjay.probing.errors import ProbeError
-from scrubjay.probing.heads import Array, Head, HeadScores, first, random_heads, ranked
+from scrubjay.probing.heads import Head, HeadScores, first, random_heads, ranked
 from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.open import OpenModel
-from scrubjay.worlds.needle import TEMPLATES, Needle, NeedleTask, Sourced, questions_by_source
-
-Mode = Literal["uniform", "zero", "mean"]
-REMEMBERED = 3
-"""Tokens of an answer from memory that are looked at."""
+from scrubjay.probing.remembering import Mode, remembered
+from scrubjay.probing.retrieval_tables import compared, heat_map, numbers, pooled, scored
+from scrubjay.worlds.needle import TEMPLATES, Needle, NeedleTask, questions_by_source
 
 
 @dataclass(frozen=True)
@@ -203,125 +199,3 @@ class RetrievalHeads:
                 f"the model has {heads} heads; {max(self.counts)} can't be compared with as many "
                 "others"
             )
-
-
-def remembered(
-    model: OpenModel,
-    asked: Sequence[Sourced],
-    without: Mapping[str, Sequence[Head]],
-    *,
-    mode: Mode = "uniform",
-    progress: Callable[[int, int], None] | None = None,
-) -> dict[str, Array]:
-    """Whether each question from memory is answered, (questions,), under every condition; questions
-    that the intact model doesn't answer are left out, for all conditions alike."""
-    answers = [q.remember_answer for q in asked]
-    lines = [model.tokenizer(q.remember)["input_ids"] for q in asked]
-    read = Prefilled(model.model, lines)
-
-    def right() -> Array:
-        told = read.greedy(REMEMBERED)
-        texts = (model.tokenizer.decode(ids).strip() for ids in told)
-        right = [_begins(t, a) for t, a in zip(texts, answers)]
-        return np.array(right, dtype=np.float64)
-
-    known = right() > 0
-    found: dict[str, Array] = {}
-    for number, (name, heads) in enumerate(without.items()):
-        if heads:
-            with ablate(model.model, *heads, mode=mode, scope="decode"):
-                found[name] = right()[known]
-        else:
-            found[name] = np.ones(int(known.sum()))
-        if progress is not None:
-            progress(number + 1, len(without))
-    return found
-
-
-def _begins(told: str, answer: str) -> bool:
-    """The one is the beginning of the other; a letter or two are none."""
-    return told.startswith(answer) or (len(told) > 2 and answer.startswith(told))
-
-
-def numbers(found: HeadScores, threshold: float) -> dict[str, Number]:
-    """Shares of heads, with intervals from resampling samples."""
-    rows = found.samples.reshape(len(found.samples), -1)
-
-    def share(test: Callable[[Array], Any]) -> Number:
-        return bootstrap(rows, lambda x: float(test(x).mean()), draws=300)
-
-    return {
-        "retrieval heads": share(lambda x: x.mean(0) >= threshold),
-        "heads that copy a little": share(lambda x: (x.mean(0) > 0) & (x.mean(0) < threshold)),
-        "heads that never copy": share(lambda x: x.max(0) == 0),
-        "always active": share(lambda x: (x > 0).all(0)),
-        "samples answered": Number(found.n_used / (found.n_used + found.n_skipped)),
-    }
-
-
-def condition_of(name: str) -> str:
-    """A condition without the number of its draw."""
-    return name.partition(" #")[0]
-
-
-def pooled(found: Mapping[str, Array]) -> dict[str, Array]:
-    """Condition → (samples,), the mean over its random draws."""
-    groups: dict[str, list[Array]] = {}
-    for name, values in found.items():
-        groups.setdefault(condition_of(name), []).append(values)
-    return {name: np.mean(rows, axis=0) for name, rows in groups.items()}
-
-
-def compared(needles: Mapping[str, Array], memory: Mapping[str, Array]) -> list[dict[str, Any]]:
-    """One row a condition: recall of needles and share remembered, with intervals over items."""
-    memory = pooled(memory)
-    rows = []
-    for name, values in pooled(needles).items():
-        number = bootstrap(values, np.mean)
-        order, _, count = name.rpartition(" ")
-        row = {
-            "without": order or name,
-            "heads": int(count) if order else 0,
-            "needle recall": number.value,
-            "low": number.low,
-            "high": number.high,
-        }
-        if name in memory and len(memory[name]):
-            kept = bootstrap(memory[name], np.mean)
-            row |= {"memory": kept.value, "memory low": kept.low, "memory high": kept.high}
-        rows.append(row)
-    return rows
-
-
-def scored(found: HeadScores, heads: Sequence[Head]) -> list[dict[str, Any]]:
-    """One row a head."""
-    mean, std, frequency = found.mean, found.std, found.frequency
-    return [
-        {
-            "head": f"L{layer}H{head}",
-            "score": float(mean[layer, head]),
-            "deviation": float(std[layer, head]),
-            "active": float(frequency[layer, head]),
-            **({} if found.mass is None else {"attention": float(found.mass[layer, head])}),
-        }
-        for layer, head in heads
-    ]
-
-
-def heat_map(found: HeadScores) -> dict[str, Any]:
-    """Scores of all heads (Vega-Lite)."""
-    values = [
-        {"layer": i, "head": j, "score": round(float(found.mean[i, j]), 4)}
-        for i in range(found.mean.shape[0])
-        for j in range(found.mean.shape[1])
-    ]
-    return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "data": {"values": values},
-        "mark": "rect",
-        "encoding": {
-            "x": {"field": "layer", "type": "ordinal"},
-            "y": {"field": "head", "type": "ordinal"},
-            "color": {"field": "score", "type": "quantitative", "title": "retrieval score"},
-        },
-    }

@@ -26,8 +26,9 @@ import torch
 from torch import Tensor
 
 from scrubjay.probing.anatomy import Anatomy
-from scrubjay.probing.composition import Components, Head, components
+from scrubjay.probing.composition import Components, components
 from scrubjay.probing.errors import ProbeError
+from scrubjay.probing.heads import Head
 from scrubjay.probing.inputs import InputsLike, as_inputs
 from scrubjay.probing.positions import PositionsLike
 from scrubjay.probing.recording import finite

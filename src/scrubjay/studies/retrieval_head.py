@@ -24,7 +24,8 @@ from scrubjay.probing.copying import Copy, needle_recall, retrieval_scores
 from scrubjay.probing.heads import HeadScores
 from scrubjay.probing.open import OpenModel, load_open
 from scrubjay.probing.planted import induction_model
-from scrubjay.probing.retrieval_heads import RetrievalHeads, remembered
+from scrubjay.probing.remembering import remembered
+from scrubjay.probing.retrieval_heads import RetrievalHeads
 from scrubjay.studies.kept import kept
 from scrubjay.studies.retrieval_head_judge import CLAIMS, judge
 from scrubjay.studies.study import Scale, study

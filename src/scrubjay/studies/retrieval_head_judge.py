@@ -12,7 +12,7 @@ from scipy.stats import spearmanr
 from scrubjay.core.finding import Claim, Finding, Number
 from scrubjay.evaluation.statistics import Interval, bootstrap_mean
 from scrubjay.probing.heads import Head, HeadScores
-from scrubjay.probing.retrieval_heads import compared, numbers, pooled, scored
+from scrubjay.probing.retrieval_tables import compared, numbers, pooled, scored
 
 MOST, FALL, ALIKE, INTACT = 0.1, 0.4, 0.5, 0.8
 CLAIMS = (
