@@ -127,6 +127,10 @@ def test_mistakes_are_told() -> None:
         propose(table, "nap", model=model((0, 0)))
     with pytest.raises(InputError, match="at least one row"):
         propose(table, count=0)
+    with pytest.raises(InputError, match="16 rows can't have 1"):
+        make_table(GRID, [None])
+    with pytest.raises(InputError, match="finite"):
+        make_table(GRID, [float("inf"), *[None] * 15])
     with pytest.raises(InputError, match="nothing left"):
         propose(partly(list(range(16))))
 

@@ -96,8 +96,10 @@ def make_table(
     """The same from Python values; None (or NaN) where the target is not known.
 
     Raises:
-        InputError: an empty or infinite setting.
+        InputError: no rows, an empty setting, a target that is infinite.
     """
+    if not rows or len(rows) != len(target):
+        raise InputError(f"{len(rows)} rows can't have {len(target)} targets", file=source)
     columns, kinds = [], []
     for name in rows[0]:
         cells = [row[name] for row in rows]
@@ -114,6 +116,8 @@ def make_table(
             # A column of one word has a level that never occurs: kinds begin at two.
             kinds.append(max(2, len(levels)))
     known = np.array([np.nan if v is None else v for v in target], dtype=np.float64)
+    if np.isinf(known).any():
+        raise InputError("a target must be a finite number", file=source)
     return Table(tuple(rows), np.stack(columns, axis=1), tuple(kinds), known)
 
 
