@@ -156,3 +156,9 @@ def test_the_page_escapes_everything():
     assert "<script" not in page
     assert "\x1b" not in page
     assert page.count("</section>") == 2
+
+
+def test_small_numbers_are_not_shown_as_nothing():
+    found = Finding("f", {"a": Number(0.00031), "b": Number(0.0), "c": Number(-0.25)})
+    page = panel.panel_page([Result("f", "m", found)], title="t")
+    assert [f">{told}<" in page for told in ("0.00031", "0.000", "-0.250")] == [True] * 3

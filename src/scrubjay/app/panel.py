@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from scrubjay.app.panel_runs import Result, number_rows
+from scrubjay.app.show import decimal
 from scrubjay.core.figures import to_svg
 from scrubjay.core.files import write_atomic
 from scrubjay.core.finding import Finding
@@ -95,7 +96,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _cell(value: Any) -> str:
     if isinstance(value, float):
-        return f'<td class="n">{value:.3f}</td>'
+        return f'<td class="n">{decimal(value)}</td>'
     if value is None:
         return '<td class="n">–</td>'
     kind = ' class="n"' if isinstance(value, int) else ""

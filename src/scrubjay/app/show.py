@@ -45,7 +45,12 @@ def table(rows: Sequence[Mapping[str, Any]], title: str | None = None) -> Table:
 def _cell(value: Any) -> str:
     if value is None:
         return "–"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return decimal(value) if isinstance(value, float) else str(value)
+
+
+def decimal(value: float) -> str:
+    """Three decimals; two significant digits of what would be shown as nothing."""
+    return f"{value:.2g}" if 0 < abs(value) < 0.005 else f"{value:.3f}"
 
 
 @contextmanager

@@ -222,13 +222,18 @@ def _fresh(model: OpenModel, seed: int) -> OpenModel:
 
 
 def _figure(curves: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    lowest = min([0.5, *(c["accuracy"] for c in curves)])
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "data": {"values": list(curves)},
         "mark": {"type": "line", "point": False},
         "encoding": {
             "x": {"field": "depth", "type": "quantitative"},
-            "y": {"field": "accuracy", "type": "quantitative", "scale": {"domain": [0.4, 1]}},
+            "y": {
+                "field": "accuracy",
+                "type": "quantitative",
+                "scale": {"domain": [lowest, 1], "nice": True},
+            },
             "color": {"field": "concept", "type": "nominal"},
             "strokeDash": {"field": "condition", "type": "nominal"},
         },

@@ -128,8 +128,8 @@ def _logistic(x: Array, labels: NDArray[np.bool_], c: float) -> tuple[Array, flo
 
     basis = None
     if x.shape[1] > x.shape[0]:  # w lies in the span of the rows: rotate to it, exactly
-        u, s, basis = np.linalg.svd(x, full_matrices=False)
-        x = u * s
+        basis, inner = np.linalg.qr(x.T)
+        x = inner.T
     sign = np.where(labels, 1.0, -1.0)
     n, width = x.shape
 
@@ -142,7 +142,7 @@ def _logistic(x: Array, labels: NDArray[np.bool_], c: float) -> tuple[Array, flo
 
     best: Any = minimize(loss, np.zeros(width + 1), jac=True, method="L-BFGS-B", tol=1e-7)
     weights, bias = best.x[:width], float(best.x[width])
-    return (weights if basis is None else weights @ basis), bias
+    return (weights if basis is None else basis @ weights), bias
 
 
 def _auc(scores: Array, positive: NDArray[np.bool_]) -> float:

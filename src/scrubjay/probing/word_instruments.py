@@ -103,7 +103,7 @@ class WordRelations:
             "word-relations",
             numbers,
             tables={"Heads": rows},
-            figure=_bars(rows, "relations"),
+            figure=_bars(rows, "relations", "relations a head"),
             settings=asdict(self),
             seconds=round(time.perf_counter() - began, 1),
         )
@@ -163,7 +163,7 @@ class ConceptVectors:
             "concept-vectors",
             numbers,
             tables={"Directions": rows},
-            figure=_bars(values, "labelled"),
+            figure=_bars(values, "labelled", "share of directions with a category"),
             settings=asdict(self),
             seconds=round(time.perf_counter() - began, 1),
         )
@@ -173,13 +173,13 @@ def _mean(x: Any) -> float:
     return float(x.mean())
 
 
-def _bars(rows: Sequence[Mapping[str, Any]], what: str) -> dict[str, Any]:
+def _bars(rows: Sequence[Mapping[str, Any]], what: str, title: str) -> dict[str, Any]:
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "data": {"values": [{"layer": r["layer"], what: r[what]} for r in rows]},
         "mark": "bar",
         "encoding": {
             "x": {"field": "layer", "type": "ordinal"},
-            "y": {"aggregate": "mean", "field": what, "type": "quantitative"},
+            "y": {"aggregate": "mean", "field": what, "type": "quantitative", "title": title},
         },
     }
