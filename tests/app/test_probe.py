@@ -162,3 +162,13 @@ def test_small_numbers_are_not_shown_as_nothing():
     found = Finding("f", {"a": Number(0.00031), "b": Number(0.0), "c": Number(-0.25)})
     page = panel.panel_page([Result("f", "m", found)], title="t")
     assert [f">{told}<" in page for told in ("0.00031", "0.000", "-0.250")] == [True] * 3
+
+
+def test_the_page_begins_with_what_is_on_it():
+    measured = Result("verbatim-memory", "m", Finding("v", {"a": Number(1.0)}, seconds=150))
+    page = panel.panel_page([measured, Result("unheard-of", "m", None, "no")], title="t")
+    assert "1 of 2 measurements could be made, in 2 minutes" in page
+    assert '<a href="#i0">verbatim-memory</a> ·' in page
+    assert '<a href="#i1">unheard-of</a> (not measured)' in page
+    assert page.index('id="i0"') < page.index(INSTRUMENTS.get("verbatim-memory").about)
+    assert page.count("<section") == 2

@@ -18,6 +18,7 @@ from scrubjay.core.figures import to_svg
 from scrubjay.core.files import write_atomic
 from scrubjay.core.finding import Finding
 from scrubjay.models.prompting.untrusted import one_line
+from scrubjay.probing.instruments import INSTRUMENTS, get_instrument
 
 STYLE = """
 body{font:15px/1.5 system-ui,sans-serif;margin:1.5rem auto;max-width:90rem;padding:0 1rem;
@@ -28,8 +29,9 @@ max-height:46rem}img{max-width:100%;background:#fff;border-radius:4px}
 table{border-collapse:collapse;width:100%;font-size:13px}td,th{text-align:left;
 padding:.15rem .5rem;border-bottom:1px solid #e4e8ee;overflow-wrap:anywhere}
 td.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.q{color:#5b6675}@media(prefers-color-scheme:dark){body{background:#14181f;color:#dfe5ee}
-section{border-color:#2b3340}td,th{border-color:#2b3340}.q{color:#9aa6b6}}
+.q{color:#5b6675}nav{margin-bottom:1rem}a{color:#1f5fae}h2{margin:.2rem 0}
+@media(prefers-color-scheme:dark){body{background:#14181f;color:#dfe5ee}
+section{border-color:#2b3340}td,th{border-color:#2b3340}.q{color:#9aa6b6}a{color:#8fbcf2}}
 """
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -59,18 +61,42 @@ def panel_page(
         f"<title>{_text(title)}</title><style>{STYLE}</style></head>"
     )
     several = len({r.model for r in results}) > 1
-    parts = "".join(_section(r, several) for r in results)
+    parts = "".join(_section(i, r, several) for i, r in enumerate(results))
     side_by_side = f"<h2>Side by side</h2>{_table(rows)}" if rows else ""
-    return f"{head}<body><h1>{_text(title)}</h1>{side_by_side}<main>{parts}</main></body></html>\n"
+    top = f"<h1>{_text(title)}</h1>{_contents(results, several)}"
+    return f"{head}<body>{top}{side_by_side}<main>{parts}</main></body></html>\n"
 
 
-def _section(result: Result, several: bool) -> str:
-    name = f"{result.instrument}: {result.model}" if several else result.instrument
+def _contents(results: Sequence[Result], several: bool) -> str:
+    """How many instruments measured anything, in what time, and where each stands on the page."""
+    found = [r.finding for r in results if r.finding is not None]
+    minutes = sum(f.seconds for f in found) / 60
+    links = " · ".join(
+        f'<a href="#i{i}">{_text(_name(r, several))}</a>{"" if r.finding else " (not measured)"}'
+        for i, r in enumerate(results)
+    )
+    told = f"{len(found)} of {len(results)} measurements could be made, in {minutes:.0f} minutes."
+    return f'<p class="q">{told}</p><nav>{links}</nav>'
+
+
+def _name(result: Result, several: bool) -> str:
+    return f"{result.instrument}: {result.model}" if several else result.instrument
+
+
+def _about(name: str) -> str:
+    """What the instrument measures; nothing for one that isn't installed here."""
+    known = name in INSTRUMENTS
+    return f'<p class="q">{_text(getattr(get_instrument(name), "about", ""))}</p>' if known else ""
+
+
+def _section(number: int, result: Result, several: bool) -> str:
+    name = _name(result, several)
     if result.finding is None:
         told = f"<p>Could not measure this model: {_text(result.obstacle or '')}</p>"
     else:
         told = _finding(result.finding, name)
-    return f"<section><h2>{_text(name)}</h2>{told}</section>"
+    about = _about(result.instrument)
+    return f'<section id="i{number}"><h2>{_text(name)}</h2>{about}{told}</section>'
 
 
 def _finding(finding: Finding, name: str) -> str:
@@ -80,8 +106,9 @@ def _finding(finding: Finding, name: str) -> str:
         figure = f'<img alt="{_text(name)}" src="data:image/svg+xml;base64,{drawn}">'
     settings = ", ".join(f"{k} = {v}" for k, v in finding.settings.items())
     notes = "".join(f"<li>{_text(note)}</li>" for note in finding.notes)
+    notes = f"<ul>{notes}</ul>" if notes else ""
     return (
-        f'{figure}{_table(number_rows(finding))}<ul>{notes}</ul><p class="q">{_text(settings)}; '
+        f'{figure}{_table(number_rows(finding))}{notes}<p class="q">{_text(settings)}; '
         f"{finding.seconds:.0f} seconds</p>"
     )
 
