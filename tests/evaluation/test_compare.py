@@ -87,10 +87,12 @@ def test_true_sources_by_construction_and_the_share_named_right():
     ]
     rows = {r.setting: r for r in compare_table([*closed, *rag])}
     assert (rows["rag"].sources, rows["rag"].sourced) == (0.5, 4)
+    assert rows["rag"].majority == 0.5  # both, documents, nowhere, nowhere
+    assert rows["closed-book"].majority == 0.8
     # Memory where it is right; elsewhere nothing holds, and 'memory' is wrong.
     assert (rows["closed-book"].sources, rows["closed-book"].sourced) == (0.2, 5)
     (alone,) = compare_table(rag)
-    assert (alone.sources, alone.sourced) == (None, 0)  # without closed book nothing is known
+    assert (alone.sources, alone.sourced, alone.majority) == (None, 0, None)  # without closed book nothing is known
 
 
 def test_the_page_links_the_figure_and_names_the_command(tmp_path):

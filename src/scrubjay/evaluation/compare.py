@@ -4,7 +4,8 @@ One row per agent, task and kind of world, means over the questions:
 
     quality   f1, em; recall of the gold documents among all that were found
     cost      searches, model calls, tokens in and out, seconds of waiting
-    sources   share of answers whose source was named right (runs made with ``--sources``)
+    sources   share of answers whose source was named right (runs made with ``--sources``), and of
+              those that always naming the most frequent true source would get right
 
 The true source of an answer is known by construction, from what two sources could have given:
 
@@ -20,7 +21,7 @@ Seconds are as the agent saw them: agents that run at the same time share the ma
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +58,8 @@ class CompareRow(Row):
     """Share of sources named right; ``None`` where none was named or the truth is not known."""
     sourced: int = 0
     """Answers behind ``sources``."""
+    majority: float | None = None
+    """Share of the most frequent true source among them."""
 
 
 def compare_table(records: Iterable[Record], *, seed: int = 0) -> list[CompareRow]:
@@ -76,9 +79,8 @@ def compare_table(records: Iterable[Record], *, seed: int = 0) -> list[CompareRo
         )
         found = [r.scores["recall"] for r in answers if "recall" in r.scores]
         spent = [r.spent for r in answers]
-        named = [
-            r.source == truth for r in answers if r.source and (truth := true_source(r, known))
-        ]
+        named = [(r.source, t) for r in answers if r.source and (t := true_source(r, known))]
+        truths = Counter(truth for _, truth in named)
         rows.append(
             CompareRow(
                 setting,
@@ -93,8 +95,9 @@ def compare_table(records: Iterable[Record], *, seed: int = 0) -> list[CompareRo
                 float(np.mean([s.tokens for s in spent])),
                 float(np.mean([s.seconds for s in spent])),
                 len(answers),
-                float(np.mean(named)) if named else None,
+                float(np.mean([s == t for s, t in named])) if named else None,
                 len(named),
+                max(truths.values()) / len(named) if named else None,
             )
         )
     return rows

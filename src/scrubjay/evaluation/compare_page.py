@@ -16,8 +16,9 @@ among all that were found; searches, tokens (in and out) and seconds a question.
 agent saw them: agents that run at the same time share the machine. *Sources* is the share of
 answers whose source was named right, of those whose true source is known by construction: an
 agent's right answer comes from memory if the closed-book answer is right too, from documents if
-every gold document was in front of it, from both, or (neither) from nowhere; the number of such
-answers stands behind it."""
+every gold document was in front of it, from both, or (neither) from nowhere. The number of such
+answers stands behind it, and *most frequent* is what always naming their commonest source would
+get: small models rarely find a whole chain, so that is mostly *nowhere*."""
 
 
 def cells(row: CompareRow) -> dict[str, str]:
@@ -32,6 +33,7 @@ def cells(row: CompareRow) -> dict[str, str]:
         "tokens": f"{row.tokens:,.0f}",
         "seconds": f"{row.seconds:.1f}",
         "sources": "–" if row.sources is None else f"{row.sources:.2f} ({row.sourced})",
+        "most frequent": "–" if row.majority is None else f"{row.majority:.2f}",
         "n": str(row.n),
     }
 
