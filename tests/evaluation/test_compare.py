@@ -91,8 +91,8 @@ def test_true_sources_by_construction_and_the_share_named_right():
     assert rows["closed-book"].majority == 0.8
     # Memory where it is right; elsewhere nothing holds, and 'memory' is wrong.
     assert (rows["closed-book"].sources, rows["closed-book"].sourced) == (0.2, 5)
-    (alone,) = compare_table(rag)
-    assert (alone.sources, alone.sourced, alone.majority) == (None, 0, None)  # without closed book nothing is known
+    (alone,) = compare_table(rag)  # without closed book nothing is known
+    assert (alone.sources, alone.sourced, alone.majority) == (None, 0, None)
 
 
 def test_the_page_links_the_figure_and_names_the_command(tmp_path):
