@@ -51,8 +51,8 @@ NOTES = (
     "Bandits: five Bernoulli arms, 8 pulls an update, 4 passes, step size 2 (where wide clips win "
     "short lives and narrow ones long lives, on other tasks); shares are those of the best arm.",
     "Two meta-seeds of the grids were planned; three more were added after a first look, because "
-    "the two differed much. Nothing else was changed then. An aware network has two inputs more, so "
-    "its random start is not the unaware one's.",
+    "the two differed much. Nothing else was changed then. An aware network has two inputs more, "
+    "so its random start is not the unaware one's.",
     "The seconds are wall-clock time on a machine that others kept busy; the work is about twelve "
     "core-minutes.",
     "Intervals of the bandit block are over meta-seeds (each paired on the same held-out tasks); "
