@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 
@@ -249,6 +250,10 @@ def test_instrument_on_a_planted_switch() -> None:
     assert rate["none"] == 1
     assert max(rate[m] for m in ("lineas", "linear act", "mean shift")) == 0
     assert rate["lineas, shuffled"] > 0.5
+    assert not found.notes
+    idle = replace(how, steps=1, rate=1e-9, baselines=False, strengths=(1e-9,))
+    (note,) = idle.measure(OpenModel(model, tokenizer), told).notes
+    assert "with every method, and with none, 100% of the prompts" in note
     with pytest.raises(ProbeError, match="no behaviour 'x'"):
         SteeringEffect("x").measure(OpenModel(model, tokenizer))
 

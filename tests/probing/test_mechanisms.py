@@ -186,6 +186,12 @@ def test_refusal_is_added_and_taken_out() -> None:
     assert np.mean(refusal_scores(model, asked, Direction(wrong.vector, r.layer), tokens=1)["added"]) < 0.5  # fmt: skip  # noqa: E501
     told = RefusalDirection(tokens=1).measure(model, asked)
     assert told.numbers["added, r"].value > told.numbers["added, random"].value
+    assert told.figure
+    assert not told.notes
+    meek = Requests(asked.refused, asked.others, ("never",))
+    told = RefusalDirection(tokens=1).measure(model, meek)
+    assert told.figure is None  # an empty one would be all there is
+    assert "refuses none" in told.notes[0]
     with pytest.raises(ProbeError, match="no 9"):
         refusal_direction(model, asked, 9)
     with pytest.raises(ProbeError, match="two prompts"):

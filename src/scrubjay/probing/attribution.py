@@ -22,12 +22,12 @@ import numpy as np
 import torch
 
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress, silent
 from scrubjay.core.randomness import stream
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.continuing import continued
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.inputs import as_inputs
-from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.open import OpenModel
 from scrubjay.worlds.instructions import Instruction, everyday
@@ -251,7 +251,18 @@ def _figure(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "data": {"values": points},
         "mark": "line",
         "encoding": {
-            "x": {"bin": {"maxbins": 10}, "field": "place", "type": "quantitative"},
-            "y": {"aggregate": "mean", "field": "density", "type": "quantitative"},
+            "x": {
+                "bin": {"maxbins": 10},
+                "field": "place",
+                "type": "quantitative",
+                "title": "place in the prompt",
+                "axis": {"format": ".1f"},
+            },
+            "y": {
+                "aggregate": "mean",
+                "field": "density",
+                "type": "quantitative",
+                "title": "importance for the response, mean",
+            },
         },
     }

@@ -20,11 +20,11 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress, silent
 from scrubjay.core.randomness import stream
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.continuing import continued, encoded, nats
 from scrubjay.probing.errors import ProbeError
-from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.lineas import LinEAS, default_sites, distances, fit_lineas
 from scrubjay.probing.open import OpenModel
@@ -122,6 +122,7 @@ class SteeringEffect:
             figure=_figure(rows),
             settings=asdict(self) | {"behaviour": told.name},
             seconds=round(time.perf_counter() - began, 1),
+            notes=_unmoved(found, told.name),
         )
 
     def task(self) -> Behaviour:
@@ -242,14 +243,35 @@ def _row(e: Effect) -> dict[str, Any]:
     }
 
 
+def _unmoved(found: Sequence[Effect], behaviour: str) -> tuple[str, ...]:
+    """A sentence where no method did anything."""
+    rates = {e.rate for e in found}
+    if len(rates) > 1:
+        return ()
+    return (
+        f"Nothing moves the behaviour '{behaviour}' of this model at these settings: with every "
+        f"method, and with none, {rates.pop():.0%} of the prompts show it.",
+    )
+
+
 def _figure(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
         "data": {"values": list(rows)},
         "mark": {"type": "line", "point": True},
         "encoding": {
-            "x": {"field": "neutral", "type": "quantitative", "scale": {"zero": False}},
-            "y": {"field": "rate", "type": "quantitative", "scale": {"domain": [0, 1]}},
+            "x": {
+                "field": "neutral",
+                "type": "quantitative",
+                "scale": {"zero": False},
+                "title": "nats a token of unrelated texts",
+            },
+            "y": {
+                "field": "rate",
+                "type": "quantitative",
+                "scale": {"domain": [0, 1]},
+                "title": "share of prompts that show the behaviour",
+            },
             "color": {"field": "method", "type": "nominal"},
             "order": {"field": "strength"},
         },
