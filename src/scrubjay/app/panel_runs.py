@@ -17,9 +17,10 @@ from scrubjay.core.errors import InputError
 from scrubjay.core.figures import draw
 from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.core.finding import Finding, Number
+from scrubjay.core.progress import Progress
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.errors import ProbeError
-from scrubjay.probing.instruments import INSTRUMENTS, Progress, get_instrument
+from scrubjay.probing.instruments import INSTRUMENTS, get_instrument
 from scrubjay.probing.open import OpenModel, load_open
 from scrubjay.studies import load_finding, save_finding
 

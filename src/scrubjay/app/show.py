@@ -18,6 +18,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from scrubjay.core.progress import Progress as Report
+
 
 def emit(value: Any, as_json: bool, show: Callable[[], Any]) -> None:
     """Print ``value`` as JSON, or what ``show`` makes of it."""
@@ -54,7 +56,7 @@ def decimal(value: float) -> str:
 
 
 @contextmanager
-def bars() -> Iterator[Callable[[str, int, int], None]]:
+def bars() -> Iterator[Report]:
     """Progress bars on stderr: call the result with (what, done, total) as often as you like."""
     progress = Progress(
         TextColumn("{task.description:<34}"),

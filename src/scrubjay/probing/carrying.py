@@ -18,10 +18,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from scrubjay.core.progress import Progress, silent
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.inputs import as_inputs, padded
-from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.open import OpenModel
 from scrubjay.probing.recording import record
 from scrubjay.probing.sites import Site

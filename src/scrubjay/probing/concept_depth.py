@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from scrubjay.core.finding import Finding, Number
+from scrubjay.core.progress import Progress, silent
 from scrubjay.models.quantise import quantise
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.curves import converging, depth_at, jump
@@ -69,7 +70,7 @@ class ConceptDepth:
         model: OpenModel,
         data: ConceptSet | Sequence[ConceptSet] | None = None,
         *,
-        progress: Callable[[str, int, int], None] = lambda *_: None,
+        progress: Progress = silent,
     ) -> Finding:
         """Curves of every concept in every condition.
 

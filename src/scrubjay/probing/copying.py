@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 
+from scrubjay.core.progress import Count
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.probing.ablation import Mode, Scope, ablate
 from scrubjay.probing.anatomy import Anatomy
@@ -100,7 +101,7 @@ def retrieval_scores(
     success: float = 0.5,
     most: int = MOST,
     batch: int = BATCH,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> HeadScores:
     """How much of each needle each head copied.
 
@@ -191,7 +192,7 @@ def needle_recall(
     reference: Mapping[Any, torch.Tensor] | None = None,
     most: int = MOST,
     batch: int = BATCH,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> dict[str, Array]:
     """ROUGE-1 recall of each sample's needle, (samples,), under every condition.
 

@@ -16,12 +16,13 @@ only if it moves p by ``least``; D is taken from a random letter of the counterf
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 from torch import Tensor
 
+from scrubjay.core.progress import Progress, silent
 from scrubjay.core.randomness import stream
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.box_prompts import BoxPrompts, box_prompts, predictions
@@ -53,7 +54,7 @@ def find_circuit(
     most: Mapping[str, int] = MOST,
     least: float = 0.05,
     seed: int = 0,
-    progress: Callable[[str, int, int], None] = lambda *_: None,
+    progress: Progress = silent,
 ) -> tuple[Circuit, dict[str, Array]]:
     """The circuit, and the scores (layers, heads) by which each group was chosen.
 

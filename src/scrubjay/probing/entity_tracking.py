@@ -22,6 +22,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from scrubjay.core.finding import Finding, Number
+from scrubjay.core.progress import Progress, silent
 from scrubjay.probing.box_prompts import BoxPrompts, accuracy, box_prompts
 from scrubjay.probing.circuits import (
     Circuit,
@@ -33,7 +34,6 @@ from scrubjay.probing.circuits import (
 from scrubjay.probing.entity_circuit import GROUPS, PLACES, TITLES, find_circuit
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.heads import Array
-from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.masks import fit_mask
 from scrubjay.probing.open import OpenModel
 from scrubjay.worlds.boxes import VARIABLES, Boxes

@@ -16,14 +16,9 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress, silent
 from scrubjay.core.registry import Registry
 from scrubjay.probing.open import OpenModel
-
-Progress = Callable[[str, int, int], None]
-
-
-def silent(what: str, done: int, total: int) -> None:
-    """Progress that nobody watches."""
 
 
 class Instrument(Protocol):

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from scrubjay.core.finding import Finding, Number
+from scrubjay.core.progress import Progress, silent
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.carrying import (
     EFFECTS,
@@ -35,7 +36,6 @@ from scrubjay.probing.carrying import (
     interchange_pairs,
 )
 from scrubjay.probing.errors import ProbeError
-from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.mixture import VARIANTS, fit_mixture
 from scrubjay.probing.open import OpenModel

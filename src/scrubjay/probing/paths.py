@@ -16,7 +16,7 @@ the position (see ``tail``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -25,6 +25,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scrubjay.core.progress import Count
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.errors import ProbeError, byte_count
 from scrubjay.probing.inputs import InputsLike, as_inputs, each_position, rows_of
@@ -50,7 +51,7 @@ def path_patch(
     source_position: int | Tensor | None = None,
     read: int | Tensor = -1,
     budget: int | str = "1GB",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> Swept:
     """The metric when each sender alone speaks to the receivers as in the source run.
 
@@ -140,7 +141,7 @@ class _Work:
         receivers: tuple[Site, ...] | None,
         metric: Metric,
         places: _Places,
-        progress: Callable[[int, int], None] | None,
+        progress: Count | None,
         total: int,
     ) -> None:
         self.anatomy, self.senders, self.receivers = anatomy, senders, receivers

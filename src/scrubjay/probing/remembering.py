@@ -7,11 +7,12 @@ heads. Source: paper 18, section 3.4 of our sheet.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
+from scrubjay.core.progress import Count
 from scrubjay.probing.ablation import ablate
 from scrubjay.probing.decoding import Prefilled
 from scrubjay.probing.heads import Array, Head
@@ -30,7 +31,7 @@ def remembered(
     without: Mapping[str, Sequence[Head]],
     *,
     mode: Mode = "uniform",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> dict[str, Array]:
     """Whether each question from memory is answered, (questions,), under every condition; questions
     that the intact model doesn't answer are left out, for all conditions alike."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scrubjay.core.progress import Progress, silent
 from scrubjay.probing.errors import ProbeError
-from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.open import OpenModel
 from scrubjay.probing.surprisal import WordSurprisal, word_surprisal
 from scrubjay.worlds.vignettes import Vignette

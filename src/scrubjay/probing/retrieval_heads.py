@@ -26,11 +26,11 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 
 from scrubjay.core.finding import Finding, Number
+from scrubjay.core.progress import Progress, silent
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.copying import Copy, induction_scores, needle_recall, retrieval_scores
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.heads import Head, HeadScores, first, random_heads, ranked
-from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.open import OpenModel
 from scrubjay.probing.remembering import Mode, remembered

@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from scrubjay.core.progress import Progress, silent
 from scrubjay.probing.errors import ProbeError
-from scrubjay.probing.instruments import Progress, silent
 
 BATCH = 1024
 """Tokens computed at once, filler included."""

@@ -13,7 +13,7 @@ the positions from the patched one on, and logits only where the metric reads th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from scrubjay.core.progress import Count
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.errors import ProbeError, byte_count
 from scrubjay.probing.inputs import InputsLike, as_inputs, each_position, rows_of
@@ -90,7 +91,7 @@ def sweep(
     read: int | Tensor = -1,
     positions: Tensor | None = None,
     budget: int | str = "1GB",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> Swept:
     """Patch each site alone, in each example.
 
@@ -144,7 +145,7 @@ class _Work:
         where: list[Tensor | None],
         read: Tensor,
         metric: Metric,
-        progress: Callable[[int, int], None] | None,
+        progress: Count | None,
         total: int,
     ) -> None:
         self.anatomy, self.sites, self.where, self.read = anatomy, sites, where, read

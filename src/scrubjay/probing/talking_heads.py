@@ -26,12 +26,12 @@ import torch
 from torch import Tensor
 
 from scrubjay.core.finding import Finding, Number
+from scrubjay.core.progress import Progress, silent
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.channels import Channel, channels
 from scrubjay.probing.composition import SIDES, Side, components
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.heads import Head
-from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.list_recall import principal, recall_lists, search
 from scrubjay.probing.movers import Carried, carried, last_attention, movers, query_writers

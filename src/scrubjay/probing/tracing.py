@@ -16,7 +16,7 @@ the lower half of the range to 0, is ``bin_normalise`` and stands beside the raw
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -25,11 +25,11 @@ import numpy as np
 import torch
 
 from scrubjay.core.finding import Finding, Number
+from scrubjay.core.progress import Count, Progress, silent
 from scrubjay.core.randomness import stream
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.inputs import as_inputs
-from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.metrics import logit_difference
 from scrubjay.probing.open import OpenModel
@@ -96,7 +96,7 @@ def trace(
     pairs: FactPairs,
     *,
     source: Any = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Count | None = None,
 ) -> Trace:
     """Patch ``resid_post`` of every layer and token from the true into the false run.
 

@@ -22,12 +22,12 @@ import numpy as np
 import torch
 
 from scrubjay.core.finding import Finding, Number
+from scrubjay.core.progress import Progress, silent
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.directions import Direction, mass_mean, random_direction
 from scrubjay.probing.errors import ProbeError
 from scrubjay.probing.inputs import as_inputs, padded
-from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.open import OpenModel
 from scrubjay.probing.states import last_token_states

@@ -27,11 +27,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from scrubjay.core.finding import Finding, Number
+from scrubjay.core.progress import Progress, silent
 from scrubjay.core.randomness import stream
 from scrubjay.probing.ablation import ablate
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.errors import ProbeError
-from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.lookback import looking_back
 from scrubjay.probing.open import OpenModel

@@ -16,10 +16,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from scrubjay.core.finding import Finding, Number
+from scrubjay.core.progress import Progress, silent
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.probing.anatomy import Anatomy
 from scrubjay.probing.errors import ProbeError
-from scrubjay.probing.instruments import Progress, silent
 from scrubjay.probing.intervals import bootstrap
 from scrubjay.probing.open import OpenModel
 from scrubjay.probing.words import WordTable, ffn_concepts, head_word_pairs, label

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from scrubjay.core.finding import Finding
+from scrubjay.core.progress import Progress
 from scrubjay.deciding.bo.curves import expected_records, records
 from scrubjay.deciding.bo.deep_kernel import fit_deep_kernel
 from scrubjay.deciding.bo.env import Online, UnitRange
@@ -29,7 +30,7 @@ from scrubjay.deciding.bo.tasks import Task, TaskFamily, draw
 from scrubjay.studies.kept import kept
 from scrubjay.studies.nap_judge import ALONE, APART, CLAIMS, KNOWN, NAP, UNKNOWN, judge
 from scrubjay.studies.parallel import Report, run_parallel
-from scrubjay.studies.study import Progress, Scale, study
+from scrubjay.studies.study import Scale, study
 
 NOTES = (
     "Regret is 1 minus the best value so far, each task scaled to [0, 1]; 'area' is its mean over "

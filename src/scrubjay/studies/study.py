@@ -22,7 +22,7 @@ from typing import Any, Literal, Protocol, cast, get_args
 from scrubjay.core.errors import InputError, ScrubjayError, UnknownName
 from scrubjay.core.files import cache_dir, dump_json, write_atomic
 from scrubjay.core.finding import Finding
-from scrubjay.core.progress import Progress as Progress
+from scrubjay.core.progress import Progress
 from scrubjay.core.registry import Registry
 
 Scale = Literal["smoke", "laptop", "full"]
