@@ -93,6 +93,27 @@ def bootstrap_mean(
     return Interval(mean, float(low), float(high), n)
 
 
+def student_mean(values: Sequence[float] | np.ndarray, *, level: float = 0.95) -> Interval:
+    """Mean of a few independent values, such as one a seed, with Student's interval.
+
+    mean ± t sd / sqrt(n). A bootstrap of three values never leaves the range between the smallest
+    and the largest, which misses the true mean one time in four.
+
+    Raises:
+        ValueError: there are no values.
+    """
+    from scipy.special import stdtrit
+
+    x = np.asarray(values, dtype=np.float64)
+    if x.size == 0:
+        raise ValueError("an interval needs at least one value")
+    mean = float(x.mean())
+    if x.size == 1:
+        return Interval(mean, None, None, 1)
+    reach = float(stdtrit(x.size - 1, (1 + level) / 2) * x.std(ddof=1) / np.sqrt(x.size))
+    return Interval(mean, mean - reach, mean + reach, x.size)
+
+
 def paired_bootstrap(
     a: Sequence[float] | np.ndarray,
     b: Sequence[float] | np.ndarray,
