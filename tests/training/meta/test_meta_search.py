@@ -240,7 +240,7 @@ def test_a_killed_evolution_ends_with_the_same_weights(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="another search"):
         evolve(OpenES(np.zeros(3), 6), score, 7, checkpoint=state)
     state.write_bytes(b"no arrays")
-    with pytest.raises(InputError, match="not a file of arrays"):
+    with pytest.raises(InputError, match="not a whole file of arrays"):
         evolve(fresh(), score, 7, checkpoint=state)
 
 

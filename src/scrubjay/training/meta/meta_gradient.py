@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scrubjay.core.arrays import load_arrays, save_arrays
 from scrubjay.core.errors import InputError
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.training.meta.actor_critic import cut_advantages
@@ -32,7 +33,6 @@ from scrubjay.training.meta.agents import Agents, Rollout, into_rows, play
 from scrubjay.training.meta.es import Adam
 from scrubjay.training.meta.lifetimes import EXPERIENCE, LEVELS, Experience
 from scrubjay.training.meta.objectives import LearnedPolicyGradient, LPGNet, relative_time
-from scrubjay.training.meta.search import load_arrays, save_arrays
 from scrubjay.worlds.gridworld import GridWorld, Level, Levels
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from scrubjay.core.arrays import load_arrays, save_arrays
 from scrubjay.core.errors import InputError
 from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.training.meta.drift import DriftNet
 from scrubjay.training.meta.objectives import LPGNet
-from scrubjay.training.meta.search import load_arrays, save_arrays
 
 CARD, WEIGHTS = "objective.json", "weights.npz"
 KINDS: dict[str, type[LPGNet] | type[DriftNet]] = {"lpg": LPGNet, "lpo": DriftNet}

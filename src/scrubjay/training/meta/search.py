@@ -8,15 +8,13 @@ written to one file every few steps; a killed search goes on there and ends with
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from scrubjay.core.arrays import load_arrays, save_arrays
 from scrubjay.core.errors import InputError
-from scrubjay.core.files import write_atomic
 from scrubjay.training.meta.es import OpenES
 
 Score = Callable[[np.ndarray, int], np.ndarray]
@@ -56,30 +54,6 @@ def evolve(
         if look is not None and look(len(history), history[-1]):
             break
     return history
-
-
-def save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Numpy arrays as one npz file, whole or not at all.
-
-    Raises:
-        DiskError: it can't be written.
-    """
-    buffer = io.BytesIO()
-    np.savez(buffer, **dict[str, Any](arrays))
-    write_atomic(path, buffer.getvalue())
-
-
-def load_arrays(path: Path) -> dict[str, np.ndarray]:
-    """What ``save_arrays`` wrote; pickled objects are refused.
-
-    Raises:
-        InputError: the file is missing or something else.
-    """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, AttributeError) as error:
-        raise InputError("is not a file of arrays (npz)", file=path) from error
 
 
 def _save(path: Path, search: OpenES, history: list[float]) -> None:
