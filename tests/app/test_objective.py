@@ -54,7 +54,7 @@ def test_it_searches_saves_compares_and_goes_on(
         (("--horizons", "0,5"), "1 or more"),
         (("--tests", "0"), "at least one task"),
         (("--out", "FILE"), "is a file"),
-        (("--out", "OTHER"), "other settings"),
+        (("--out", "OTHER"), "was made with aware = null"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_2(

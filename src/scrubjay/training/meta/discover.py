@@ -7,15 +7,14 @@ are tasks that no search has seen, at the horizons it was made for and at twice 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from scrubjay.core.errors import InputError, RunMismatch
-from scrubjay.core.files import dump_json, write_atomic
+from scrubjay.core.errors import InputError
+from scrubjay.core.folders import begin, locked
 from scrubjay.core.randomness import numpy_stream
 from scrubjay.training.meta.actor_critic import tune
 from scrubjay.training.meta.bandits import BanditScore, Tasks, pull_lives
@@ -72,12 +71,14 @@ def discover(
         RunMismatch: the folder holds a search with other settings.
         InputError: its state can't be read.
         DiskError: the folder can't be written.
+        ScrubjayError: another process is searching there.
     """
-    settings = json.loads(dump_json(asdict(recipe)))
-    kept = folder / SETTINGS
-    if kept.exists() and json.loads(kept.read_text("utf-8")) != settings:
-        raise RunMismatch(f"{folder} holds a search with other settings; name another folder")
-    write_atomic(kept, dump_json(settings, indent=1) + "\n")
+    with locked(folder):
+        begin(folder / SETTINGS, asdict(recipe))
+        return _search(recipe, folder, look)
+
+
+def _search(recipe: Recipe, folder: Path, look: Callable[[int, float], None]) -> Objective:
     rng = numpy_stream(recipe.seed, "start")
     net: LPGNet | DriftNet
     if recipe.base == "lpg":
