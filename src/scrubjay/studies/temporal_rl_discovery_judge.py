@@ -18,8 +18,8 @@ CLAIMS = (
     "what TA-LPG does depends on time: in every meta-seed mean |weight| and entropy differ between "
     "n/N < .2 and n/N > .8, and |weight| differs on the same rollouts when only n/N is changed; "
     "and its schedule stretches with N",
-    "meta-gradients leave it unused: TA-LPG's |weight| responds less to n/N than after evolution, "
-    "and it doesn't end above LPG (where LPG has learned to learn: above .2)",
+    "meta-gradients leave it unused: over meta-seeds TA-LPG's |weight| responds less to n/N than "
+    "after evolution, and it doesn't end above LPG (where LPG has learned to learn: above .2)",
     "bandits: TA-LPO ends above LPO at the horizons it was trained for, over meta-seeds",
     "bandits: TA-LPO ends above LPO at longer horizons than any in training, over meta-seeds",
     "TA-LPO's drift lets ratios go further early (n/N < .2) than late (n/N > .8), over meta-seeds",
@@ -161,12 +161,17 @@ def _gradients_are_flat(
         arm: np.mean([relative_response(r) for r in grids if r["arm"] == arm], axis=0)
         for arm in (ES_TA, MG_TA)
     }
-    flatter = bootstrap_mean(answers[ES_TA] - answers[MG_TA])
+    evolved, unrolled = _by_seed(grids, ES_TA), _by_seed(grids, MG_TA)
+    each = {s: relative_response(evolved[s]) - relative_response(unrolled[s]) for s in evolved}
+    flatter = bootstrap_mean([float(x.mean()) for x in each.values()])
     apart = over_levels(grids, MG_TA, horizons) - over_levels(grids, MG, horizons)
     gain, plain = bootstrap_mean(apart), bootstrap_mean(over_levels(grids, MG, horizons))
     for arm, name in ((ES_TA, "evolution"), (MG_TA, "meta-gradients")):
         numbers[f"grids, response of |weight| to n/N, {name}"] = bootstrap_mean(answers[arm]).number
     numbers["grids, response to n/N, evolution minus meta-gradients"] = flatter.number
+    for seed, by_level in each.items():
+        name = f"grids, response to n/N, evolution minus meta-gradients, meta-seed {seed}"
+        numbers[name] = bootstrap_mean(by_level).number
     numbers["grids, TA-LPG minus LPG by meta-gradients, all N"] = gain.number
     told = (
         f"response to n/N, evolution minus meta-gradients: {flatter.signed}; TA-LPG minus LPG by "
