@@ -145,14 +145,14 @@ def _some(trials: int) -> list[int]:
 
 
 def _training(runs: Sequence[Measured], trials: int) -> list[dict[str, Any]]:
-    """The first and last tenth of training, mean over seeds; the rate of records beside ln T/T."""
+    """Tenths of training, mean over seeds; the share of new bests beside ln T/T."""
     rows = []
     for arm in runs[0]["training"]:
         row: dict[str, Any] = {"arm": arm}
         for key in ("auxiliary", "regret", "found"):
             curves = [r["training"][arm][key] for r in runs]
-            for when, part in (("first", 0), ("last", -1)):
-                ends = [c[part] for c in curves if c]
+            for when, share in (("first", 0.0), ("middle", 0.5), ("last", 1.0)):
+                ends = [c[round(share * (len(c) - 1))] for c in curves if c]
                 row[f"{key}, {when}"] = float(np.mean(ends)) if ends else None
         rows.append(row | {"ln T / T": float(np.log(trials) / trials)})
     return rows
