@@ -45,8 +45,9 @@ NOTES = (
     "features, not adapted at test; 'metabo' has a fixed process and a learned acquisition.",
     "Rewards have a floor of 1e-3 of the range and sum to at most 1 in an episode. This and the "
     "learning rate were set by a few trials on a family and a seed that are not used here.",
-    "200 iterations are what the time allows. On processes NAP's regret in training is hardly lower at "
-    "the end than in the middle: whether a longer training changes the verdict is not known.",
+    "200 iterations are what the time allows. On processes NAP's regret in training is hardly "
+    "lower at the end than in the middle: whether a longer training changes the verdict "
+    "is not known.",
     "A training of the paper sees 2.9 million transitions; at laptop scale it is 29 thousand.",
 )
 
