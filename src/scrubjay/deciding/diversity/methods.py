@@ -33,9 +33,7 @@ from scrubjay.deciding.diversity.types import Evaluations, Outcome, Problem, Sea
 class Method(Protocol):
     """A search with its settings."""
 
-    def run(
-        self, problem: Problem, budget: int, seed: int = 0, progress: Count = ...
-    ) -> Outcome:
+    def run(self, problem: Problem, budget: int, seed: int = 0, progress: Count = ...) -> Outcome:
         """Search with ``budget`` evaluations."""
         ...
 
