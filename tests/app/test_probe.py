@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 torch = pytest.importorskip("torch")
 
 from scrubjay.app import cli, panel  # noqa: E402
-from scrubjay.app.panel_runs import Result, parse_settings  # noqa: E402
+from scrubjay.app.panel_runs import Result, measure_one, parse_settings  # noqa: E402
 from scrubjay.core.errors import InputError, UnknownName  # noqa: E402
 from scrubjay.core.finding import Finding, Number  # noqa: E402
 from scrubjay.models.tiny import TinySpec, build_tiny  # noqa: E402
@@ -38,7 +38,7 @@ class Ruler:
 
     def measure(self, model: Any, data: Any = None, *, progress: Any = None) -> Finding:
         CALLS.append("ruler")
-        progress("arrows", 1, 1)
+        progress("arrows", 1, 2)
         value = self.scale * float(model.model.get_input_embeddings().weight.abs().max())
         return Finding(
             "ruler",
@@ -172,3 +172,9 @@ def test_the_page_begins_with_what_is_on_it():
     assert '<a href="#i1">unheard-of</a> (not measured)' in page
     assert page.index('id="i0"') < page.index(INSTRUMENTS.get("verbatim-memory").about)
     assert page.count("<section") == 2
+
+
+def test_what_an_instrument_began_is_over_when_it_is(two):
+    heard: list[tuple[str, int, int]] = []
+    measure_one("ruler", two["base"], {}, progress=lambda *told: heard.append(told))
+    assert heard == [("arrows", 1, 2), ("arrows", 2, 2)]

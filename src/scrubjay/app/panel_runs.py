@@ -78,7 +78,15 @@ def measure_one(
     """
     instrument = get_instrument(name)(**settings)
     opened = load_open(model, dtype=dtype) if isinstance(model, str) else model
-    found = instrument.measure(opened, progress=progress)
+    totals = dict[str, int]()
+
+    def heard(what: str, done: int, total: int) -> None:
+        totals[what] = total
+        progress(what, done, total)
+
+    found = instrument.measure(opened, progress=heard)
+    for what, total in totals.items():  # instruments tell what they begin, not that it is over
+        progress(what, total, total)
     spec = {"model": model} if isinstance(model, str) else {}
     return replace(found, name=name, settings={**found.settings, **spec, "dtype": dtype})
 

@@ -272,7 +272,7 @@ def _figure(cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
     most = max(c["nouns"] for c in cells)
     values = [c for c in cells if c["nouns"] == most and c["kind"] == cells[0]["kind"]]
     y = {"type": "quantitative", "title": "repeat surprisal (%)", "scale": {"zero": True}}
-    x = {"field": "tokens between", "type": "quantitative", "scale": {"type": "log"}}
+    x = {"field": "tokens between", "type": "quantitative", "scale": {"type": "log", "nice": False}}
     color = {"field": "condition", "type": "nominal"}
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
