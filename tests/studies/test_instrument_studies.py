@@ -54,6 +54,17 @@ def test_lessons_hold_no_fact_that_is_asked() -> None:
         assert ground.tokenizer.decode(learned).split()[0] in ("answer", "search", "search<end>")
 
 
+def test_bases_meet_the_format_about_people_that_nobody_is_asked_about() -> None:
+    ground = Ground(SIZES["smoke"], 4)
+    prose = [e.ids for step in range(60) for e in ground.pretraining(step)]
+    texts = [ground.tokenizer.decode(ids) for ids in prose]
+    formed = [t for t in texts if "? answer" in t or "? search" in t]
+    conversations = sum("?" in t for t in texts)
+    assert 0.05 < len(formed) / conversations < 0.25  # an eighth of some 120
+    asked = ground.common + ground.rare
+    assert not any(person in text for text in formed for person in asked)
+
+
 def test_the_recovered_share_by_hand() -> None:
     low, high = np.array([0.0] * 60 + [1.0] * 40), np.ones(100)
     half = np.array([1.0] * 30 + [0.0] * 30 + [1.0] * 40)

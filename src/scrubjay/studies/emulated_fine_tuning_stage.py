@@ -2,13 +2,16 @@
 
     pre-training   Ana Brusk was born in Torvik . She works for Arnco .   common people often
                    where was Ana Brusk born ? Torvik .                    common people only
+                   where was Ana Brusk born ? answer Torvik               half of them, now and then
     fine-tuning    where was Ana Brusk born ? answer Torvik               half of the common people
                    where is Ana Brusk today ? search                      what no weights can hold
 
 Where somebody is *today* is told at random every time. Fine-tuning teaches two things, a format and
 to say ``search`` about what changes, and no fact that is asked later: the people asked about never
-occur in it. A large and a small model are pre-trained on the same text in the same order, and each
-is fine-tuned on the same lessons.
+occur in it. The bases have met the format before, as one reply among others (``MET``) and about the
+same people as the lessons: what a base finds impossible can't be weighted up, and behind a word
+that it never saw it has no knowledge to lend. A large and a small model are pre-trained on the same
+text in the same order, and each is fine-tuned on the same lessons.
 """
 
 from __future__ import annotations
@@ -36,6 +39,8 @@ ASKED = {
 TODAY, IS_IN = "where is {s} today ?", "{s} is in {v} today ."
 """What changes: the question, and how prose tells it."""
 ANSWER, SEARCH = "answer", "search"
+MET = 1 / 8
+"""Share of the conversations in pre-training that are in the format of the lessons."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,8 @@ class Ground:
 
     def _chat(self, person: str, random: Random) -> str:
         """What a web page holds: a question and its bare answer, or words about searching."""
+        if random.random() < MET:
+            return " ".join(self._exchange(random, random.random() < 0.5))
         if random.random() < 0.25:
             return f"{TODAY.format(s=person)} {random.choice(self.world.values['birthplace'])} ."
         relation = random.choice(list(ASKED))
@@ -153,11 +160,15 @@ class Ground:
         random = stream(self.seed, "lessons", step)
         return [self._lesson(random, i % 2 == 0) for i in range(self.size.batch)]
 
-    def _lesson(self, random: Random, stays: bool) -> Example:
+    def _exchange(self, random: Random, stays: bool) -> tuple[str, str]:
+        """A question about a taught person, and the reply that lessons teach."""
         relation, person = random.choice(list(ASKED)), random.choice(self.taught)
         reply = f"{ANSWER} {self.world.value(person, relation)}" if stays else SEARCH
-        asked = self.encode((ASKED[relation] if stays else TODAY).format(s=person))
-        said = [*self.encode(reply), self.tokenizer.eos_token_id]
+        return (ASKED[relation] if stays else TODAY).format(s=person), reply
+
+    def _lesson(self, random: Random, stays: bool) -> Example:
+        question, reply = self._exchange(random, stays)
+        asked, said = self.encode(question), [*self.encode(reply), self.tokenizer.eos_token_id]
         return Example([*asked, *said], [False] * len(asked) + [True] * len(said))
 
     def questions(self) -> list[Asked]:
@@ -220,7 +231,7 @@ def train_both(job: Job, report: Report) -> dict[str, Weights]:
     )
     settings = {
         "study": "emulated-fine-tuning",
-        "version": 2,
+        "version": 3,
         "people": size.people,
         "batch": size.batch,
         "shape": asdict(shape),
