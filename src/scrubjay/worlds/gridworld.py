@@ -143,7 +143,8 @@ class GridWorld:
     Args:
         levels: one a row; rows may repeat.
         environments: E, copies of every level with their own luck.
-        cells, things: how many of each a row has room for, if more than these levels need.
+        cells: how many a row has room for, if more than these levels need.
+        things: the same of objects.
     """
 
     actions = len(MOVES)

@@ -41,8 +41,10 @@ class Drift(Protocol):
         """D and ∂D/∂log ρ, both (C, T, B).
 
         Args:
-            log_ratio, advantage: (C, T, B) samples of T tasks of C objectives.
-            done, lifetime: n and N of every task, (T,).
+            log_ratio: log ρ, (C, T, B): samples of T tasks of C objectives.
+            advantage: A of the same samples.
+            done: n of every task, (T,).
+            lifetime: N of every task, (T,).
         """
         ...
 

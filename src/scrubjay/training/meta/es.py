@@ -86,7 +86,9 @@ class OpenES:
             bias-free tanh net, gives η and −η the same score: never start those at 0.
         population: candidates a step, an even number.
         sigma: deviation of the noise.
-        rate, decay, least: Adam's step size, its factor after every step, its floor.
+        rate: Adam's step size.
+        decay: its factor after every step.
+        least: its floor.
     """
 
     mean: Floats

@@ -136,7 +136,8 @@ class LearnedPolicyGradient:
 
     Args:
         weights: (dim,), one objective for all agents, or (C, dim), one for each.
-        rate, memory_rate: step sizes of policy and y; ``descend`` clips both gradients.
+        rate: step size of the policy; ``descend`` clips its gradient.
+        memory_rate: the same of y.
     """
 
     def __init__(

@@ -85,8 +85,10 @@ def double_targets(reward: Tensor, discount: Tensor, online: Tensor, slow: Tenso
     """y_t of every step.
 
     Args:
-        reward, discount: (lanes, T).
-        online, slow: values of both networks at s_0 … s_T, (lanes, T+1, actions).
+        reward: (lanes, T).
+        discount: g_t, (lanes, T).
+        online: its values at s_0 … s_T, (lanes, T+1, actions).
+        slow: the same of the slow network.
     """
     best = online[:, 1:].argmax(dim=-1, keepdim=True)
     return reward + discount * slow[:, 1:].gather(-1, best).squeeze(-1)

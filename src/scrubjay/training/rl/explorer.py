@@ -90,10 +90,12 @@ def train_explorer(
 
     Args:
         experience: what it learns from; by default its own practice.
-        checkpoint, look: as ``train_dqn``.
+        checkpoint: as in ``train_dqn``.
+        look: as in ``train_dqn``.
 
     Raises:
-        InputError, DiskError: as ``train_dqn``.
+        InputError: as ``train_dqn``.
+        DiskError: as ``train_dqn``.
     """
     network = plan.network()
     learned = train_dqn(
