@@ -85,6 +85,6 @@ def test_other_files_are_no_agents(tmp_path: Path) -> None:
 
     bad = tmp_path / "x.safetensors"
     bad.write_bytes(b"nothing of the kind")
-    for path in (bad, tmp_path / "missing"):
-        with pytest.raises(InputError, match="is not an agent"):
+    for path, says in ((bad, "is not an agent"), (tmp_path / "missing", "can't be read")):
+        with pytest.raises(InputError, match=says):
             load_agent(path)

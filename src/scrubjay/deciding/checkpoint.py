@@ -1,15 +1,23 @@
-"""The state of a training as one file: weights, optimiser, and a row of numbers for every step."""
+"""Networks on disk, each as one safetensors file that is there whole or not at all.
+
+save_state, load_state    a training: weights, optimiser, a row of numbers for every step
+save_model, load_model    what came of it: weights, and the settings to build it from
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from scrubjay.core.files import write_atomic
+from scrubjay.core.errors import InputError
+from scrubjay.core.files import dump_json, write_atomic
 
 if TYPE_CHECKING:
     import torch
+
+M = TypeVar("M", bound="torch.nn.Module")
 
 
 def save_state(
@@ -51,3 +59,37 @@ def load_state(
                 key: tensors[f"{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")
             }
     return history
+
+
+def save_model(path: Path, model: torch.nn.Module, settings: Mapping[str, Any]) -> None:
+    """Write weights and settings.
+
+    Raises:
+        DiskError: the file can't be written.
+    """
+    from safetensors.torch import save
+
+    tensors = {k: v.detach().contiguous() for k, v in model.state_dict().items()}
+    write_atomic(path, save(tensors, {"settings": dump_json(settings)}))
+
+
+def load_model(path: Path, build: Callable[[dict[str, Any]], M], what: str) -> M:
+    """The model that ``build`` makes of the settings, with its weights.
+
+    Args:
+        what: what the file should be, for the sentence that it isn't.
+
+    Raises:
+        InputError: the file can't be read, or holds something else.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            model = build(json.loads(file.metadata()["settings"]))
+            model.load_state_dict({k: file.get_tensor(k) for k in file.keys()})  # noqa: SIM118
+    except OSError as error:
+        raise InputError(f"can't be read: {error.strerror or 'no such file'}", file=path) from error
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"is not {what}", file=path) from error
+    return model

@@ -1,8 +1,8 @@
 """Policy gradients: what every learner of this kind shares, whatever it acts on.
 
     clipped surrogate   min(ρ A, clip(ρ, 1 ± ε) A)          ρ = π(a|s) / π_old(a|s)
-    error               δ_t = r_t + γ V_{t+1} − V_t          V = 0 after the last step
-    advantage (GAE)     A_t = δ_t + γ λ A_{t+1}
+    error               δ_t = r_t + γ V_{t+1} − V_t          V = 0 after an episode's last step
+    advantage (GAE)     A_t = δ_t + γ λ A_{t+1}              A = 0 there, and where a rollout is cut
     return (TD-λ)       G_t = r_t + γ ((1 − λ) V_{t+1} + λ G_{t+1})  =  A_t + V_t
 
 An agent of language and an optimiser of black boxes train by the same lines. Sources: PPO (Schulman
@@ -32,20 +32,34 @@ def surrogate(
     return torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
 
 
-def advantages(rewards: Floats, values: Floats, discount: float, trace: float) -> Floats:
-    """A_t of whole episodes (…, T) by generalised advantage estimation; ``trace`` is λ.
+def advantages(
+    rewards: Floats,
+    values: Floats,
+    discount: float,
+    trace: float,
+    ended: NDArray[np.bool_] | None = None,
+) -> Floats:
+    """A_t (…, T) by generalised advantage estimation; λ = 0 trusts V most, λ = 1 not at all.
 
-    ``values[..., t]`` is V of the state in which action t was taken; the episode ends after the
-    last action. λ = 0 trusts V most, λ = 1 not at all.
+    Args:
+        rewards: (…, T).
+        values: V of the state in which action t was taken, (…, T); or (…, T + 1), with that of the
+            state at which a rollout was cut. Without it the episode ends after the last action.
+        discount: γ.
+        trace: λ.
+        ended: whether an episode ended with step t, and another began, (…, T); None: none did.
 
     >>> advantages(np.array([1.0, 2.0]), np.array([0.5, 0.5]), 0.5, 1.0).tolist()
     [1.5, 1.5]
     """
-    following = np.concatenate([values[..., 1:], np.zeros_like(values[..., :1])], axis=-1)
-    out = np.asarray(rewards + discount * following - values, dtype=np.float64)
-    for t in range(out.shape[-1] - 2, -1, -1):
-        out[..., t] += discount * trace * out[..., t + 1]
-    return out
+    steps = rewards.shape[-1]
+    if values.shape[-1] == steps:
+        values = np.concatenate([values, np.zeros_like(values[..., :1])], axis=-1)
+    goes_on = np.ones_like(values[..., 1:]) if ended is None else 1 - ended.astype(values.dtype)
+    out = rewards + discount * goes_on * values[..., 1:] - values[..., :-1]
+    for t in range(steps - 2, -1, -1):
+        out[..., t] += discount * trace * goes_on[..., t] * out[..., t + 1]
+    return np.asarray(out)
 
 
 def returns(rewards: Floats, values: Floats, discount: float, trace: float) -> Floats:

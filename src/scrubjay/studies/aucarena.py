@@ -19,7 +19,7 @@ from scrubjay.core.finding import Finding
 from scrubjay.core.progress import Progress
 from scrubjay.studies.aucarena_judge import CLAIMS, judge
 from scrubjay.studies.aucarena_stage import SIZES, Size, measure_seed, words
-from scrubjay.studies.kept import kept, kept_async
+from scrubjay.studies.kept import had, kept_async
 from scrubjay.studies.parallel import Report, run_parallel
 from scrubjay.studies.study import Scale, study
 
@@ -50,7 +50,7 @@ def run(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
     size = SIZES[scale]
     jobs = [(size, seed + i, out) for i in range(size.seeds)]
     run_parallel(_job, jobs, lambda done: progress("auctions", done, size.seeds))
-    seeds = [kept(out / f"seed-{s}.json", partial(_missing, s)) for _, s, _ in jobs]
+    seeds = [had(out / f"seed-{s}.json") for _, s, _ in jobs]
     spec = os.environ.get("SCRUBJAY_STUDY_MODEL", MODEL) if size.words else None
     spoken = asyncio.run(_words(spec, size, out, seed, progress)) if spec else {}
     found = judge(seeds, spoken)
@@ -60,10 +60,6 @@ def run(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
 def _job(job: tuple[Size, int, Path], report: Report) -> None:
     measure_seed(*job)
     report(1)
-
-
-def _missing(seed: int) -> Any:
-    raise AssertionError(f"seed {seed} was not measured")
 
 
 async def _words(spec: str, size: Size, out: Path, seed: int, progress: Progress) -> dict[str, Any]:

@@ -27,6 +27,17 @@ def kept(path: Path, work: Callable[[], Any]) -> Any:
     return json.loads(path.read_text("utf-8"))
 
 
+def had(path: Path) -> Any:
+    """What an earlier step of the study kept there, and must have.
+
+    Raises:
+        AssertionError: it did not.
+    """
+    if not path.exists():
+        raise AssertionError(f"{path.name} was not measured")
+    return json.loads(path.read_text("utf-8"))
+
+
 async def kept_async(path: Path, work: Callable[[], Awaitable[Any]]) -> Any:
     """The same for work that is awaited.
 

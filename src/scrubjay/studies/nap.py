@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from scrubjay.deciding.bo.nap import NAPSpec
 from scrubjay.deciding.bo.optimisers import GPEI, NPEI, Optimiser, RandomSearch, optimise
 from scrubjay.deciding.bo.svm_tables import KINDS, svm_family, svm_settings
 from scrubjay.deciding.bo.tasks import Task, TaskFamily, draw
-from scrubjay.studies.kept import kept
+from scrubjay.studies.kept import had, kept
 from scrubjay.studies.nap_judge import ALONE, APART, CLAIMS, KNOWN, NAP, UNKNOWN, judge
 from scrubjay.studies.parallel import Report, run_parallel
 from scrubjay.studies.study import Scale, study
@@ -91,16 +90,12 @@ def run(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
     _tables(size, out, progress)
     total = len(jobs) * len(TRAINED) * size.iterations
     run_parallel(_job, jobs, lambda done: progress("iterations", done, total))
-    runs = [kept(_path(out, f, s), partial(_missing, f, s)) for _, f, s, _ in jobs]
+    runs = [had(_path(out, f, s)) for _, f, s, _ in jobs]
     return replace(judge(runs, size.trials), settings={"size": asdict(size)}, notes=NOTES)
 
 
 def _path(out: Path, family: str, seed: int) -> Path:
     return out / f"{family.replace(' ', '-')}-{seed}.json"
-
-
-def _missing(family: str, seed: int) -> Any:
-    raise AssertionError(f"the run of {family}, seed {seed}, was not measured")
 
 
 def _tables(size: Size, out: Path, progress: Progress | None = None) -> TableFamily:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +25,7 @@ from scrubjay.deciding.diversity.spaces import Grid
 from scrubjay.deciding.diversity.stax import Stax
 from scrubjay.deciding.diversity.types import Evaluations, Outcome
 from scrubjay.deciding.diversity.worlds import Arm, Maze
-from scrubjay.studies.kept import kept
+from scrubjay.studies.kept import had, kept
 from scrubjay.studies.parallel import Report, run_parallel
 from scrubjay.studies.stax_judge import CLAIMS, judge
 from scrubjay.studies.study import Scale, study
@@ -76,16 +75,12 @@ def run(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
     jobs = [(size, w, seed + i, out) for i in range(size.seeds) for w in WORLDS]
     total = len(jobs) * (len(METHODS) + len(VARIANTS))
     run_parallel(_job, jobs, lambda done: progress("searches", done, total))
-    runs = [kept(_path(out, w, s), partial(_missing, w, s)) for _, w, s, _ in jobs]
+    runs = [had(_path(out, w, s)) for _, w, s, _ in jobs]
     return replace(judge(runs), settings={"size": asdict(size)}, notes=NOTES)
 
 
 def _path(out: Path, world: str, seed: int) -> Path:
     return out / f"{world}-{seed}.json"
-
-
-def _missing(world: str, seed: int) -> Any:
-    raise AssertionError(f"the run of {world}, seed {seed}, was not measured")
 
 
 def _job(job: tuple[Size, str, int, Path], report: Report) -> None:

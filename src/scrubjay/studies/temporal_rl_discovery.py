@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from scrubjay.core.finding import Finding
 from scrubjay.core.progress import Progress
-from scrubjay.studies.kept import kept
+from scrubjay.studies.kept import had, kept
 from scrubjay.studies.parallel import Report, run_parallel
 from scrubjay.studies.study import Scale, study
 from scrubjay.studies.temporal_rl_discovery_judge import CLAIMS, judge
@@ -73,7 +72,7 @@ def run(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
     jobs.sort(key=lambda job: job[2])  # all arms of a meta-seed, then the next
     total = sum(_steps(size, arm) for _, arm, *_ in jobs)
     run_parallel(_job, jobs, lambda done: progress("meta-steps", done, total))
-    found = [kept(_path(out, arm, s), partial(_missing, arm)) for _, arm, s, _, _ in jobs]
+    found = [had(_path(out, arm, s)) for _, arm, s, _, _ in jobs]
     finding = judge(found[0], found[1:], size.seen, size.unseen)
     return replace(finding, settings={"size": asdict(size)}, notes=NOTES)
 
@@ -88,10 +87,6 @@ def _steps(size: Size, arm: str) -> int:
 
 def _path(out: Path, arm: str, seed: int) -> Path:
     return out / f"{arm.replace(', ', '-').replace(' ', '-')}-{seed}.json"
-
-
-def _missing(arm: str) -> Any:
-    raise AssertionError(f"{arm} was not measured")
 
 
 def _job(job: tuple[Size, str, int, int, Path], report: Report) -> None:

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from scrubjay.core.randomness import derive
+from scrubjay.deciding.checkpoint import load_state, save_state
 from scrubjay.deciding.policy_gradient import surrogate
-from scrubjay.training.checkpoint import load_state, save_state
 from scrubjay.training.rollouts import Rollout
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from scrubjay.training.checkpoint import load_state, save_state
+from scrubjay.deciding.checkpoint import load_state, save_state
 
 if TYPE_CHECKING:
     import torch

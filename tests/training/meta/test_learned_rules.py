@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scrubjay.core.errors import InputError
-from scrubjay.training.meta.actor_critic import cut_advantages
+from scrubjay.deciding.policy_gradient import advantages
 from scrubjay.training.meta.agents import Agents, Rollout, descend, into_rows, softmax
 from scrubjay.training.meta.drift import ClipDrift, DriftNet, LearnedDrift, clip_width
 from scrubjay.training.meta.objectives import LearnedPolicyGradient, LPGNet, relative_time
@@ -142,13 +142,11 @@ def test_slopes_land_in_the_rows_of_their_states() -> None:
 
 
 def test_advantages_stop_at_ends_and_lean_on_the_cut() -> None:
-    from scrubjay.deciding.policy_gradient import advantages
-
     rng = np.random.default_rng(0)
     rewards, values = rng.normal(size=(1, 6, 1)), rng.normal(size=(1, 7, 1))
     ended = np.zeros((1, 6, 1), bool)
     ended[0, 3] = True
-    found = cut_advantages(rewards, ended, values, 0.9, 0.8)[0, :, 0]
+    found = advantages(rewards[0, :, 0], values[0, :, 0], 0.9, 0.8, ended[0, :, 0])
     first = advantages(rewards[0, :4, 0], values[0, :4, 0], 0.9, 0.8)
     # The second piece goes on after the cut: its last reward carries what V expects there.
     cut = rewards[0, 4:, 0].copy()

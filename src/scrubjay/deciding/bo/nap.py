@@ -15,20 +15,18 @@ Source: paper 32, section 3.1 of our sheet. Ours: norms before the blocks, sizes
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from scrubjay.core.errors import InputError
-from scrubjay.core.files import write_atomic
 from scrubjay.deciding.bo.bar import BarDistribution
 from scrubjay.deciding.bo.env import State
 from scrubjay.deciding.bo.tasks import Floats, Ints, OptimiseError
+from scrubjay.deciding.checkpoint import load_model, save_model
 
 Head = Literal["mlp", "ei", "ucb"]
 
@@ -161,10 +159,7 @@ class NeuralAcquisitionProcess(nn.Module):
         Raises:
             DiskError: it can't be written.
         """
-        from safetensors.torch import save
-
-        about = {"nap": json.dumps(asdict(self.spec), sort_keys=True)}
-        write_atomic(path, save(dict(self.state_dict()), metadata=about))
+        save_model(path, self, asdict(self.spec))
 
 
 def load_nap(path: Path) -> NeuralAcquisitionProcess:
@@ -173,19 +168,11 @@ def load_nap(path: Path) -> NeuralAcquisitionProcess:
     Raises:
         InputError: the file isn't one, or can't be read.
     """
-    from safetensors import SafetensorError, safe_open
 
-    try:
-        with safe_open(path, "pt") as file:
-            about = json.loads(file.metadata()["nap"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        model = NeuralAcquisitionProcess(NAPSpec(**{**about, "kinds": tuple(about["kinds"])}))
-        model.load_state_dict(tensors)
-    except OSError as error:
-        raise InputError(f"can't be read: {error.strerror or 'no such file'}", file=path) from error
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError("is not a saved neural acquisition process", file=path) from error
-    return model
+    def build(spec: dict[str, Any]) -> NeuralAcquisitionProcess:
+        return NeuralAcquisitionProcess(NAPSpec(**{**spec, "kinds": tuple(spec["kinds"])}))
+
+    return load_model(path, build, "a saved neural acquisition process")
 
 
 def history_inputs(

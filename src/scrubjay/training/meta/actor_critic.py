@@ -5,9 +5,9 @@
     V(s) ← V(s) + ½ · mean over visits of s of (A_t + V(s_t) − V(s))
 
 A rollout is cut from lives that go on: it may hold the end of one episode and the start of another,
-and its last step leans on V of the state it was cut at. (``deciding.policy_gradient`` is for whole
-episodes.) With ``decay`` the step size falls linearly to 0 at the horizon: the schedule a person
-would write, without which a rule that knows its time only rediscovers that steps should shrink.
+and its last step leans on V of the state it was cut at. With ``decay`` the step size falls linearly
+to 0 at the horizon: the schedule a person would write, without which a rule that knows its time
+only rediscovers that steps should shrink.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scrubjay.core.errors import InputError
+from scrubjay.deciding.policy_gradient import advantages
 from scrubjay.training.meta.agents import (
     Agents,
     Rollout,
@@ -32,15 +33,11 @@ from scrubjay.worlds.gridworld import Level
 Floats = np.ndarray
 
 
-def cut_advantages(
-    rewards: Floats, ended: np.ndarray, values: Floats, discount: float, trace: float
-) -> Floats:
-    """A_t (C, L, E) of rollouts with ends inside; ``values`` (C, L + 1, E)."""
-    goes_on = 1 - ended.astype(np.float32)
-    out = rewards + discount * goes_on * values[:, 1:] - values[:, :-1]
-    for t in range(rewards.shape[1] - 2, -1, -1):
-        out[:, t] += discount * trace * goes_on[:, t] * out[:, t + 1]
-    return np.asarray(out)
+def gains(rollout: Rollout, values: Floats, discount: float, trace: float) -> Floats:
+    """A_t (C, L, E) of a rollout; ``values`` (C, L + 1, E)."""
+    last = (np.moveaxis(x, 1, -1) for x in (rollout.rewards, values, rollout.ended))
+    rewards, worth, ended = last
+    return np.moveaxis(advantages(rewards, worth, discount, trace, ended), -1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class ActorCritic:
     def update(self, agents: Agents, rollout: Rollout, done: Floats, lifetime: Floats) -> Floats:
         """One update of all agents, in place; mean |A| of each."""
         values, states = rollout.memory[..., 0], rollout.states[:, :-1]
-        gain = cut_advantages(rollout.rewards, rollout.ended, values, self.discount, self.trace)
+        gain = gains(rollout, values, self.discount, self.trace)
         slope = log_slope(rollout, -gain) - self.entropy * entropy_slope(rollout.pi)
         rows, steps = agents.policy.shape[1], gain[0].size
         rate = self.rate * (1 - done / np.maximum(lifetime, 1) if self.decay else 1 + 0 * done)

@@ -96,10 +96,7 @@ def _search(recipe: Recipe, folder: Path, look: Callable[[int, float], None]) ->
         )
         score = BanditScore(net, horizons=recipe.horizons, seed=recipe.seed)
 
-    def watch(done: int, mean: float) -> None:
-        look(done, mean)
-
-    evolve(search, score, recipe.steps, checkpoint=folder / STATE, look=watch)
+    evolve(search, score, recipe.steps, checkpoint=folder / STATE, look=look)
     found = Objective(net, search.mean)
     found.save(folder)
     return found

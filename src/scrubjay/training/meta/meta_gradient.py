@@ -28,7 +28,7 @@ import numpy as np
 from scrubjay.core.arrays import load_arrays, save_arrays
 from scrubjay.core.errors import InputError
 from scrubjay.core.randomness import numpy_stream
-from scrubjay.training.meta.actor_critic import cut_advantages
+from scrubjay.training.meta.actor_critic import gains
 from scrubjay.training.meta.agents import Agents, Rollout, into_rows, play
 from scrubjay.training.meta.es import Adam
 from scrubjay.training.meta.lifetimes import EXPERIENCE, LEVELS, Experience
@@ -209,7 +209,7 @@ class MetaGradient:
         rows = np.arange(len(self.values))[:, None, None]
         values = self.values[rows, rollout.states]
         how = self.unroll
-        gain = cut_advantages(rollout.rewards, rollout.ended, values, how.discount, how.trace)
+        gain = gains(rollout, values, how.discount, how.trace)
         both = np.stack([gain, np.ones_like(gain)], axis=-1)
         summed = into_rows(rollout.states[:, :-1], both, self.values.shape[1])
         self.values += 0.5 * summed[..., 0] / np.maximum(summed[..., 1], 1)

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from scrubjay.core.errors import InputError
 from scrubjay.core.randomness import numpy_stream
-from scrubjay.training.checkpoint import load_state, save_state
+from scrubjay.deciding.checkpoint import load_state, save_state
 from scrubjay.training.pretrain import Schedule
 from scrubjay.training.rl.networks import QNetwork
 from scrubjay.training.rl.players import GreedyQ

@@ -10,14 +10,14 @@ The blocks of a seed are the same for every player, and they differ from those o
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from scrubjay.core.errors import InputError
-from scrubjay.core.files import dump_json, write_atomic
 from scrubjay.deciding.bandits.bayes import optimal_values, tractable
+from scrubjay.deciding.checkpoint import load_model, save_model
 from scrubjay.evaluation.exploring import by_episode, coverage, explore_index
 from scrubjay.training.rl.explorer import rivals
 from scrubjay.training.rl.networks import QNetwork, QSpec, build_network
@@ -101,12 +101,7 @@ def save_agent(network: QNetwork, path: Path) -> None:
     Raises:
         DiskError: the file can't be written.
     """
-    from dataclasses import asdict
-
-    from safetensors.torch import save
-
-    tensors = {k: v.detach().contiguous() for k, v in network.state_dict().items()}
-    write_atomic(path, save(tensors, {"spec": dump_json(asdict(network.spec))}))
+    save_model(path, network, asdict(network.spec))
 
 
 def load_agent(path: Path) -> QNetwork:
@@ -115,14 +110,4 @@ def load_agent(path: Path) -> QNetwork:
     Raises:
         InputError: the file isn't there, or is not such an agent.
     """
-    import json
-
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            network = build_network(QSpec(**json.loads(file.metadata()["spec"])))
-            network.load_state_dict({k: file.get_tensor(k) for k in file.keys()})  # noqa: SIM118
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError("is not an agent that 'train explorer' made", file=path) from error
-    return network
+    return load_model(path, lambda spec: build_network(QSpec(**spec)), "an agent of train explorer")
