@@ -270,3 +270,10 @@ def test_a_sentence_cannot_move_the_cursor(tmp_path: Path) -> None:
     sentence = refused("ask", "x", "--index", str(tmp_path / "a\x1b[2J\x9b\u202e"))
     assert sentence.isprintable()
     assert "\\x1b[2J" in sentence
+
+
+def test_numbers_have_three_decimals_unless_nothing_would_be_left_of_them() -> None:
+    from scrubjay.app.show import decimal
+
+    shown = [decimal(x) for x in (0.0029, -0.0046, 0.00049, -0.0000123, 0.0, 12.3456)]
+    assert shown == ["0.003", "-0.005", "0.00049", "-1.2e-05", "0.000", "12.346"]

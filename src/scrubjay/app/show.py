@@ -52,7 +52,7 @@ def _cell(value: Any) -> str:
 
 def decimal(value: float) -> str:
     """Three decimals; two significant digits of what would be shown as nothing."""
-    return f"{value:.2g}" if 0 < abs(value) < 0.005 else f"{value:.3f}"
+    return f"{value:.2g}" if 0 < abs(value) < 0.0005 else f"{value:.3f}"
 
 
 @contextmanager
