@@ -187,6 +187,26 @@ def test_a_prompt_goes_on_from_the_one_before_it_in_its_own_places(memory):
         assert got == pytest.approx(logprobs(model, row.prompt, said), abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("seed", "n", "memory"), [(0, 16, 400_000), (1, 16, 250_000), (2, 40, 700_000)]
+)
+def test_a_prefix_dropped_to_make_room_is_computed_again_for_rows_that_waited_for_it(
+    seed, n, memory
+):
+    model = tiny("llama")
+
+    def told(engine: Engine) -> list[list[list[int]]]:
+        async def tell(prompts: list[list[int]]) -> list[list[int]]:
+            return [(await engine.run([Row(p, most=6)]))[0].tokens for p in prompts]
+
+        async def everybody() -> list[list[list[int]]]:
+            return await asyncio.gather(*(tell(c) for c in conversations(seed, n, 4)))
+
+        return asyncio.run(everybody())
+
+    assert told(Engine(model, ends={1}, memory=memory)) == told(Engine(model, ends={1}))
+
+
 def test_only_what_nobody_else_needs_is_adopted():
     engine = Engine(tiny("llama"))
     (first,) = together(engine, [Row(list(range(2, 90)), most=9)])

@@ -131,6 +131,8 @@ class Engine:
         admitted = self._admitted
         tokens, counted = 0, set[int]()
         for row, node in zip(rows, nodes):
+            if any(n.dropped for n in node.chain()):
+                break  # a row before it needed the room: it gets another place in the next pass
             new = [n for n in node.chain() if not n.ready and id(n) not in counted]
             cost = len(row.prompt) - node.end + sum(len(n.tokens) for n in new)
             if admitted and tokens + cost > PASS:

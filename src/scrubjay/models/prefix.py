@@ -34,6 +34,8 @@ class Node:
     """Unfinished rows that hang directly under this node."""
     used: int = 0
     """When it was last used (a count, not a time), for dropping the oldest."""
+    dropped: bool = False
+    """Whether it left the tree to make room."""
 
     @property
     def end(self) -> int:
@@ -123,7 +125,7 @@ class PrefixTree:
     def drop(self, node: Node) -> None:
         assert node.parent is not None
         node.parent.children.remove(node)
-        node.kv = None
+        node.kv, node.dropped = None, True
 
     def forget_unready(self) -> None:
         """Nodes planned for rows that did not fit into a pass are planned again next time."""
