@@ -1,7 +1,9 @@
 """Coroutines ask one by one; the work is done together.
 
 ``quiet`` waits until every coroutine that can run has run and asked for what it wants. What is
-asked for at the same moment then becomes one batch. Nothing here depends on the clock, so the same
+asked for at the same moment then becomes one batch. Who has long work to do waits with ``settled``
+until all coalescers are done, too, for what they answer (a search) leads to new requests (a prompt
+with what was found). Nothing here depends on the clock, so the same
 coroutines always form the same batches: that is what makes a batched run repeatable to the bit.
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
+from weakref import WeakSet
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,6 +29,18 @@ async def quiet(count: Callable[[], int]) -> None:
         await asyncio.sleep(0)
         now = count()
         calm, before = (calm + 1, before) if now == before else (0, now)
+
+
+_working: WeakSet[asyncio.Task[None]] = WeakSet()
+"""What coalescers are doing, in all event loops."""
+
+
+async def settled(count: Callable[[], int]) -> None:
+    """Return when it is ``quiet`` and no coalescer of this event loop has anything to do."""
+    loop = asyncio.get_running_loop()
+    await quiet(count)
+    while any(not task.done() and task.get_loop() is loop for task in list(_working)):
+        await quiet(count)
 
 
 class Coalescer(Generic[T, R]):
@@ -47,6 +62,7 @@ class Coalescer(Generic[T, R]):
         self._asked += 1
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run())
+            _working.add(self._running)
         return await future
 
     async def _run(self) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from scrubjay.core.coalesce import quiet
+from scrubjay.core.coalesce import settled
 from scrubjay.models import sampling
 from scrubjay.models.inside import look_back
 from scrubjay.models.packing import plan_decode, plan_prefill
@@ -94,7 +94,7 @@ class Engine:
     async def _serve(self) -> None:
         try:
             while self.waiting or self._active():
-                await quiet(lambda: self.asked)
+                await settled(lambda: self.asked)
                 self._drop_cancelled()
                 if self.plain is not None:
                     self._one_by_one(self.plain)
@@ -120,7 +120,11 @@ class Engine:
     # -- admission ---------------------------------------------------------------------------
 
     def _admit(self) -> None:
-        """Waiting rows that fit into this pass and into memory, each under its shared prefix."""
+        """Waiting rows that fit into this pass and into memory, each under its shared prefix.
+
+        First come those of whose prompt most is stored: so conversations that have begun end before
+        others take their room, and what they stored is read rather than computed again.
+        """
         self._admitted = []
         if not self.waiting:
             return
@@ -130,7 +134,7 @@ class Engine:
         sharers = Counter(nodes)
         admitted = self._admitted
         tokens, counted = 0, set[int]()
-        for row, node in zip(rows, nodes):
+        for row, node in sorted(zip(rows, nodes), key=lambda each: -each[1].stored):
             if any(n.dropped for n in node.chain()):
                 break  # a row before it needed the room: it gets another place in the next pass
             new = [n for n in node.chain() if not n.ready and id(n) not in counted]
@@ -145,15 +149,17 @@ class Engine:
             for n in new:
                 n.kv = self.runner.room(len(n.tokens))
             self._seat(row, node)
-            admitted.append(self.waiting.popleft())
+            admitted.append(row)
             self._seen.append(row.prompt)
+        taken = set(map(id, admitted))
+        self.waiting = deque(r for r in self.waiting if id(r) not in taken)
         self.tree.forget_unready()
 
     def _room(self, row: Row, node: Node, above: Node, new: list[Node]) -> bool:
         """Whether the row fits, after dropping prefixes nobody uses.
 
-        It hangs under ``above`` and takes the runs from there to ``node`` into its own places, or
-        if that is too much, just under ``node``.
+        It hangs under ``above`` and takes the runs from there to ``node`` out of the tree into its
+        own places, or if that is too much, just under ``node``.
         """
         keep = set(map(id, node.chain()))
         fits = False
@@ -161,7 +167,7 @@ class Engine:
             row.adopted = node.end - row.node.end
             need = self.runner.bytes_for(sum(len(n.tokens) for n in new))
             if row.grows:
-                need += self.runner.bytes_for(capacity_for(row.own))
+                need += self.runner.bytes_for(capacity_for(row.own) - row.adopted)
             if fits := self._fits(need, keep):
                 break
         return fits
@@ -174,10 +180,12 @@ class Engine:
             return
         pool = self._pool(row.own)
         pool.add([row])
-        for n in node.chain():
-            if n.start >= row.node.end and row.adopted:
-                first = n.start - row.node.end
-                pool.kv[:, :, -1 + len(pool.rows), first : first + len(n.tokens)] = n.kv
+        adopted = [n for n in node.chain() if n.start >= row.node.end and row.adopted]
+        for n in adopted:
+            first = n.start - row.node.end
+            pool.kv[:, :, -1 + len(pool.rows), first : first + len(n.tokens)] = n.kv
+        if adopted:
+            self.tree.cut(adopted[0])
 
     def _fits(self, need: int, keep: Set[int] = frozenset()) -> bool:
         """Whether there is room for so many bytes, after dropping prefixes nobody uses."""

@@ -41,6 +41,11 @@ class Node:
     def end(self) -> int:
         return self.start + len(self.tokens)
 
+    @property
+    def stored(self) -> int:
+        """How many tokens down to this node have their keys and values."""
+        return sum(len(n.tokens) for n in self.chain() if n.ready)
+
     def chain(self) -> list[Node]:
         """The nodes from the first token down to this one."""
         found: list[Node] = []
@@ -84,7 +89,7 @@ class PrefixTree:
         """The first node above ``node`` whose run is needed by more than one row.
 
         The runs between the two are there already and needed by one row alone, so that it may as
-        well have them in its own places. ``sharers``: waiting rows that will hang under each node.
+        well take them into its own places. ``sharers``: waiting rows that will hang under each node.
         """
         while node.parent is not None and node.ready:
             below = [node]
@@ -126,6 +131,12 @@ class PrefixTree:
         assert node.parent is not None
         node.parent.children.remove(node)
         node.kv, node.dropped = None, True
+
+    def cut(self, node: Node) -> None:
+        """Drop a node and all below it."""
+        for child in list(node.children):
+            self.cut(child)
+        self.drop(node)
 
     def forget_unready(self) -> None:
         """Nodes planned for rows that did not fit into a pass are planned again next time."""
