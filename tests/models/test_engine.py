@@ -133,13 +133,13 @@ def test_memory_is_capped_and_rows_wait_their_turn(monkeypatch):
     model = tiny("llama")
     roomy, tight = Engine(model, ends={1}), Engine(model, ends={1}, memory=200_000)
     used: dict[Engine, list[int]] = {roomy: [], tight: []}
-    decode = Engine._decode
+    compute = Engine._pass
 
     def watched(engine: Engine) -> None:
         used[engine].append(engine._used())
-        decode(engine)
+        compute(engine)
 
-    monkeypatch.setattr(Engine, "_decode", watched)
+    monkeypatch.setattr(Engine, "_pass", watched)
     prompts = sequences(30)
     free = [r.tokens for r in together(roomy, [Row(p, most=6) for p in prompts])]
     assert [r.tokens for r in together(tight, [Row(p, most=6) for p in prompts])] == free

@@ -29,9 +29,10 @@ class Store:
     """Where the new keys and values of ``tokens`` go: ``kv[0 or 1, layer][places]``."""
 
     kv: Tensor
-    """(2, layers, places, key-value heads, head size)."""
+    """(2, layers, places, key-value heads, head size), or with slots before the places."""
     tokens: Tensor | slice
-    places: Tensor | slice
+    places: slice | tuple[Tensor, Tensor]
+    """Places, or slots and places."""
 
 
 @dataclass(slots=True)
@@ -51,7 +52,7 @@ class Grown:
     """Rows that add one token to what they stored earlier."""
 
     kv: Tensor
-    """(2, layers, slots, capacity, key-value heads, head size), cut to the slots in use."""
+    """(2, layers, slots, key-value heads, capacity, head size), cut to the slots in use."""
     tokens: Tensor
     """(slots,): index in the line of each slot's new token."""
     mask: Tensor
@@ -63,7 +64,7 @@ class Shared:
     """Everything below one node attends to it: ``line[first:last]`` over ``kv``."""
 
     kv: Tensor
-    """(2, layers, tokens, key-value heads, head size)."""
+    """(2, layers, key-value heads, tokens, head size)."""
     first: int
     last: int
 
@@ -181,8 +182,8 @@ def _fresh(
 
 def _grown(rows: Grown, layer: int, q: Tensor, scale: float, out: Tensor, total: Tensor) -> None:
     longest = rows.mask.shape[-1]
-    keys = rows.kv[0, layer, :, :longest].transpose(1, 2)
-    values = rows.kv[1, layer, :, :longest].transpose(1, 2)
+    keys = rows.kv[0, layer, :, :, :longest]
+    values = rows.kv[1, layer, :, :, :longest]
     slots, groups = keys.shape[:2]
     queries = q[rows.tokens].view(slots, groups, -1, q.shape[-1])
     o, lse = _softmax(queries, keys, values, scale, rows.mask)
@@ -193,9 +194,9 @@ def _grown(rows: Grown, layer: int, q: Tensor, scale: float, out: Tensor, total:
 def _over(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
     """All queries over all keys: (tokens, heads, size) and log-sum-exp (tokens, heads)."""
     n, heads, size = q.shape
-    groups = k.shape[1]
+    groups = k.shape[0]
     queries = q.view(n, groups, -1, size).transpose(0, 1).reshape(1, groups, -1, size)
-    o, lse = _softmax(queries, k.transpose(0, 1)[None], v.transpose(0, 1)[None], scale)
+    o, lse = _softmax(queries, k[None], v[None], scale)
     o = o.view(groups, n, -1, size).transpose(0, 1).reshape(n, heads, size)
     return o, lse.reshape(groups, n, -1).transpose(0, 1).reshape(n, heads)
 
@@ -208,13 +209,13 @@ def _softmax(
     ``causal``: that many queries in a row per key, none of which may see a later key (the mask says
     so too); 0 if any may see any.
 
-    In float32 PyTorch's fused kernel is fastest. In bfloat16 that kernel multiplies matrices no
-    faster than in float32 on many processors, while oneDNN's do: so in steps, over blocks of
-    queries whose scores stay in the processor's cache.
+    Many queries in float32 are for PyTorch's fused kernel. In bfloat16 it multiplies matrices no
+    faster than in float32 on many processors, while oneDNN does; and few queries with keys of their
+    own are a matter of reading the keys once. Those go in steps, over blocks of queries whose
+    scores stay in the processor's cache.
     """
-    if q.dtype == torch.float32:
-        full = None if mask is None else mask.expand(*q.shape[:3], k.shape[2])
-        o, lse = _flash(q, k, v, attn_mask=full, scale=scale)
+    if q.dtype == torch.float32 and mask is None:
+        o, lse = _flash(q, k, v, scale=scale)
         return o, lse
     block = max(64, _CACHED // (q.shape[0] * q.shape[1] * k.shape[2]))
     keys = k.transpose(-1, -2)

@@ -1,8 +1,8 @@
 """Continuous batching: whatever coroutines ask for at the same moment is computed together.
 
 One task per engine runs between the coroutines, in their own thread. Each turn it waits until
-everybody who can ask has asked, then makes one forward pass: over all newly arrived prompts, or, if
-there are none, over the next token of every unfinished row. A finished row leaves at once and its
+everybody who can ask has asked, then makes one forward pass: over all newly arrived prompts and the
+next token of every unfinished row. A finished row leaves at once and its
 room goes to the next one waiting. What prompts have in common is computed and stored once, and what
 a finished row stored is kept while there is room, for an agent's next prompt often goes on from its
 last one (see ``prefix``). Nothing depends on the clock: the same coroutines give the same passes,
@@ -23,7 +23,7 @@ from torch import Tensor
 from scrubjay.core.coalesce import settled
 from scrubjay.models import sampling
 from scrubjay.models.inside import look_back
-from scrubjay.models.packing import plan_decode, plan_prefill
+from scrubjay.models.packing import plan_pass
 from scrubjay.models.plain import PlainRunner
 from scrubjay.models.pool import Pool, capacity_for, give_back
 from scrubjay.models.prefix import KEPT, Node, PrefixTree
@@ -100,11 +100,9 @@ class Engine:
                     self._one_by_one(self.plain)
                     continue
                 self._admit()
-                with torch.inference_mode():
-                    if self._admitted:
-                        self._prefill(self._admitted)
-                    elif self._active():
-                        self._decode()
+                if self._admitted or self._active():
+                    with torch.inference_mode():
+                        self._pass()
         except BaseException as error:
             self._fail(error)
             if not isinstance(error, Exception):
@@ -183,7 +181,7 @@ class Engine:
         adopted = [n for n in node.chain() if n.start >= row.node.end and row.adopted]
         for n in adopted:
             first = n.start - row.node.end
-            pool.kv[:, :, -1 + len(pool.rows), first : first + len(n.tokens)] = n.kv
+            pool.kv[:, :, len(pool.rows) - 1, :, first : first + len(n.tokens)] = n.kv
         if adopted:
             self.tree.cut(adopted[0])
 
@@ -209,41 +207,36 @@ class Engine:
 
     # -- passes ------------------------------------------------------------------------------
 
-    def _prefill(self, rows: list[Row]) -> None:
-        line = plan_prefill(rows, self.pools)
-        remember = any("hidden" in r.want for r in rows)
+    def _pass(self) -> None:
+        """All of the rows just admitted, and the next token of every other row."""
+        line = plan_pass(self._admitted, self.pools)
+        remember = any("hidden" in r.want for r in line.order)
         logits = self.runner(line.ids, line.positions, line.plan, line.wanted, remember)
         for node in line.nodes:
             node.ready = True
-        for row, part in zip(line.order, line.spans):
-            if row.scored_from is not None:
-                targets = torch.tensor(row.prompt[row.scored_from :])
-                row.logprobs = sampling.logprobs_of(
-                    logits[part[0] : part[0] + len(targets)], targets
-                )
-            row.stored = len(row.prompt) - (row.node.end if row.node else 0)
-        generating = [row for row in line.order if row.most]
-        if generating:
-            last = [part[1] - 1 for row, part in zip(line.order, line.spans) if row.most]
-            self._extend(generating, logits[last], last)
-        self._leave([r for r in rows if not r.most])
-
-    def _decode(self) -> None:
-        line = plan_decode(self.pools)
-        remember = any("hidden" in r.want for r in line.order)
-        logits = self.runner(line.ids, line.positions, line.plan, None, remember)
-        for row in line.order:
-            row.stored += 1
-        if line.plan.queries is not None:
-            watched = [r for r in line.order if r.watched]
-            for row, queries in zip(watched, line.plan.queries):
-                row.queries.append(queries)
-        closed = [row for row in line.order if row.closing]
-        going = [i for i, row in enumerate(line.order) if not row.closing]
+        new = set(map(id, self._admitted))
+        queries = iter(() if line.plan.queries is None else line.plan.queries)
+        going, places, done = list[Row](), list[int](), list[Row]()
+        for row, (first, last) in zip(line.order, line.spans):
+            if id(row) in new:
+                if row.scored_from is not None:
+                    targets = torch.tensor(row.prompt[row.scored_from :])
+                    scores = logits[first : first + len(targets)]
+                    row.logprobs = sampling.logprobs_of(scores, targets)
+                row.stored = len(row.prompt) - (row.node.end if row.node else 0)
+            else:
+                row.stored += 1
+                if row.watched:
+                    row.queries.append(next(queries))
+            if row.most and not row.closing:
+                going.append(row)
+                places.append(last - 1)
+            else:
+                done.append(row)
         if going:
-            part = logits if not closed else logits[going]
-            self._extend([line.order[i] for i in going], part, going)
-        self._leave(closed)
+            every = len(places) == len(logits)
+            self._extend(going, logits if every else logits[places], places)
+        self._leave(done)
 
     def _extend(self, rows: list[Row], logits: Tensor, places: list[int]) -> None:
         """Give each row its next token; those that are done leave.
@@ -285,7 +278,7 @@ class Engine:
         for pool in self.pools.values():
             for slot, row in enumerate(pool.rows):
                 if id(row) in gone and row.watched and row.waited_for:
-                    look_back(row, pool.kv[0, -1, slot, : row.stored])
+                    look_back(row, pool.kv[0, -1, slot, :, : row.stored])
         kept: list[tuple[Node, list[int], Tensor]] = []
         for pool in self.pools.values():
             for slot, row in enumerate(pool.rows):
@@ -294,7 +287,7 @@ class Engine:
                     text = (row.prompt + row.tokens)[:end]
                     node = self.tree.known(row.node, text)
                     if end - node.end >= KEPT:
-                        kv = pool.kv[:, :, slot, node.end - start : row.stored].clone()
+                        kv = pool.kv[:, :, slot, :, node.end - start : row.stored].clone()
                         kept.append((node, text[node.end :], kv))
         for pool in self.pools.values():
             pool.remove(gone)

@@ -28,9 +28,9 @@ from scrubjay.models.types import Want
 
 def look_back(row: Row, own: Tensor) -> None:
     """Fill in the row's attention from its queries and the last layer's keys: those of the shared
-    nodes above it, and its ``own`` (places, key-value heads, head size)."""
+    nodes above it, and its ``own`` (key-value heads, places, head size)."""
     assert row.node is not None
-    keys = torch.cat([*(node.kv[0, -1] for node in row.node.chain()), own])
+    keys = torch.cat([*(node.kv[0, -1] for node in row.node.chain()), own], 1)
     row.heads = attention_of(row.queries, keys)
     row.queries.clear()
 
@@ -38,14 +38,14 @@ def look_back(row: Row, own: Tensor) -> None:
 def attention_of(queries: Sequence[Tensor], keys: Tensor) -> Tensor:
     """Attention (heads, new tokens, all tokens) of the last tokens over all, softmax in float32.
 
-    ``queries``: (heads, head size) of each new token, scaled; ``keys``: (all, key-value heads,
+    ``queries``: (heads, head size) of each new token, scaled; ``keys``: (key-value heads, all,
     head size). Heads that share a key lie side by side.
     """
-    new, total, groups = len(queries), keys.shape[0], keys.shape[1]
+    new, total, groups = len(queries), keys.shape[1], keys.shape[0]
     if not new:
         return torch.empty(0, 0, total)
     q = torch.stack(list(queries)).unflatten(1, (groups, -1))
-    scores = torch.einsum("ngtd,kgd->gtnk", q, keys.float())
+    scores = torch.einsum("ngtd,gkd->gtnk", q, keys.float())
     ahead = torch.arange(total) > torch.arange(total - new, total)[:, None]
     return scores.masked_fill_(ahead, -torch.inf).softmax(-1).flatten(0, 1)
 

@@ -33,17 +33,22 @@ class Line:
     """Shared nodes computed in this pass."""
 
 
-def plan_prefill(rows: list[Row], pools: dict[int, Pool]) -> Line:
-    """Everything of the rows that isn't stored yet: their own tokens and their new nodes."""
+def plan_pass(new: list[Row], pools: dict[int, Pool]) -> Line:
+    """Everything of the ``new`` rows that isn't stored yet, their own tokens and their new nodes;
+    and the pending token of every other row in the pools, whose slots come before theirs."""
     plan, ids, positions = Plan(), list[int](), list[int]()
     runs: list[tuple[int, int]] = []
     wanted: list[int] = []
     spans: list[tuple[int, int]] = []
-    order = _by_prefix(rows)
     opened: list[tuple[Node, int]] = []
     nodes: list[Node] = []
-    slots = {id(r): (pool, i) for pool in pools.values() for i, r in enumerate(pool.rows)}
-    own: dict[int, tuple[list[int], list[int]]] = {}
+    homes = {id(r): (pool, i) for pool in pools.values() for i, r in enumerate(pool.rows)}
+    stores = {capacity: _Places() for capacity in pools}
+    grown: dict[int, dict[int, int]] = {capacity: {} for capacity in pools}
+    unstored = set(map(id, new))
+    order = _by_prefix(
+        [*new, *(r for p in pools.values() for r in p.rows if id(r) not in unstored)]
+    )
     for row in order:
         assert row.node is not None
         chain = row.node.chain()
@@ -56,63 +61,70 @@ def plan_prefill(rows: list[Row], pools: dict[int, Pool]) -> Line:
                 positions += range(node.start, node.end)
                 runs.append((first, len(ids)))
                 part = slice(first, len(ids))
-                plan.stores.append(Store(node.kv, part, slice(0, len(node.tokens))))
+                plan.stores.append(Store(node.kv.transpose(2, 3), part, slice(None)))
             opened.append((node, len(ids)))
-        first, start = len(ids), row.start
-        ids += row.prompt[start:]
-        positions += range(start, len(row.prompt))
-        runs.append((first, len(ids)))
-        begin = len(wanted)
-        if row.scored_from is not None:
-            wanted += range(first + row.scored_from - 1 - start, len(ids) - (0 if row.most else 1))
+        first, begin = len(ids), len(wanted)
+        pool, slot = homes.get(id(row), (None, 0))
+        if id(row) not in unstored:
+            assert pool is not None
+            ids.append(row.pending)
+            positions.append(len(row.prompt) + len(row.tokens) - 1)
+            wanted.append(first)
+            grown[pool.capacity][slot] = first
+            stores[pool.capacity].add(slot, row.stored, first, len(ids))
         else:
-            wanted.append(len(ids) - 1)
+            ids += row.prompt[row.start :]
+            positions += range(row.start, len(row.prompt))
+            runs.append((first, len(ids)))
+            if row.scored_from is not None:
+                scored = first + row.scored_from - 1 - row.start
+                wanted += range(scored, len(ids) - (0 if row.most else 1))
+            else:
+                wanted.append(len(ids) - 1)
+            if pool is not None:
+                stores[pool.capacity].add(slot, row.adopted, first, len(ids))
+                if row.adopted:
+                    kv = pool.kv[:, :, slot, :, : row.adopted]
+                    plan.shared.append(Shared(kv, first, len(ids)))
         spans.append((begin, len(wanted)))
-        if id(row) in slots:
-            pool, slot = slots[id(row)]
-            tokens, places = own.setdefault(pool.capacity, ([], []))
-            place = slot * pool.capacity + row.adopted
-            tokens += range(first, len(ids))
-            places += range(place, place + len(ids) - first)
-            if row.adopted:
-                plan.shared.append(Shared(pool.kv[:, :, slot, : row.adopted], first, len(ids)))
     _close(opened, [], len(ids), plan)
-    for capacity, (tokens, places) in own.items():
-        store = Store(pools[capacity].flat, torch.tensor(tokens), torch.tensor(places))
-        plan.stores.append(store)
+    plan.stores += [stores[c].store(pool) for c, pool in pools.items() if pool.rows]
+    plan.grown = [_grown(pools[c], places) for c, places in grown.items() if places]
     plan.fresh = [_pad(group) for group in _similar(runs)]
-    return Line(
-        torch.tensor(ids), torch.tensor(positions), plan, torch.tensor(wanted), order, spans, nodes
-    )
+    watched = [s[0] for r, s in zip(order, spans) if r.watched and id(r) not in unstored]
+    plan.watched = torch.tensor([wanted[i] for i in watched]) if watched else None
+    every = None if len(wanted) == len(ids) else torch.tensor(wanted)
+    return Line(torch.tensor(ids), torch.tensor(positions), plan, every, order, spans, nodes)
 
 
-def plan_decode(pools: dict[int, Pool]) -> Line:
-    """The pending token of every row in the pools."""
-    plan, opened = Plan(), list[tuple[Node, int]]()
-    order = _by_prefix([r for pool in pools.values() for r in pool.rows])
-    for i, row in enumerate(order):
-        assert row.node is not None
-        chain = row.node.chain()
-        _close(opened, chain, i, plan)
-        opened += [(node, i) for node in chain[len(opened) :]]
-    _close(opened, [], len(order), plan)
-    place = {id(r): i for i, r in enumerate(order)}
-    for pool in pools.values():
-        if not pool.rows:
-            continue
-        stored = torch.tensor([r.stored for r in pool.rows])
-        tokens = torch.tensor([place[id(r)] for r in pool.rows])
-        slots = len(pool.rows)
-        plan.stores.append(Store(pool.flat, tokens, torch.arange(slots) * pool.capacity + stored))
-        longest = int(stored.max()) + 1
-        beyond = torch.arange(longest)[None] > stored[:, None]
-        mask = torch.zeros(slots, longest, dtype=pool.kv.dtype).masked_fill_(beyond, -torch.inf)
-        plan.grown.append(Grown(pool.kv[:, :, :slots], tokens, mask[:, None, None]))
-    if any(r.watched for r in order):
-        plan.watched = torch.tensor([i for i, r in enumerate(order) if r.watched])
-    ids = torch.tensor([r.pending for r in order])
-    positions = torch.tensor([len(r.prompt) + len(r.tokens) - 1 for r in order])
-    return Line(ids, positions, plan, None, order)
+@dataclass(slots=True)
+class _Places:
+    """Where the tokens of a line go in one pool."""
+
+    tokens: list[int] = field(default_factory=list)
+    slots: list[int] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+
+    def add(self, slot: int, place: int, first: int, last: int) -> None:
+        """``line[first:last]`` to a slot, from a place on."""
+        self.tokens += range(first, last)
+        self.slots += [slot] * (last - first)
+        self.places += range(place, place + last - first)
+
+    def store(self, pool: Pool) -> Store:
+        where = torch.tensor(self.slots), torch.tensor(self.places)
+        return Store(pool.places, torch.tensor(self.tokens), where)
+
+
+def _grown(pool: Pool, tokens: dict[int, int]) -> Grown:
+    """The first slots of a pool, with the index in the line of each one's new token."""
+    slots = len(tokens)
+    stored = torch.tensor([r.stored for r in pool.rows[:slots]])
+    longest = int(stored.max()) + 1
+    beyond = torch.arange(longest)[None] > stored[:, None]
+    mask = torch.zeros(slots, longest, dtype=pool.kv.dtype).masked_fill_(beyond, -torch.inf)
+    line = torch.tensor([tokens[slot] for slot in range(slots)])
+    return Grown(pool.kv[:, :, :slots], line, mask[:, None, None])
 
 
 def _by_prefix(rows: list[Row]) -> list[Row]:

@@ -36,7 +36,7 @@ class Pool:
     ) -> None:
         self.capacity = capacity
         self.rows: list[Row] = []
-        self._shape = (2, layers, 0, capacity, heads, size)
+        self._shape = (2, layers, 0, heads, capacity, size)
         self.kv = torch.zeros(self._shape, dtype=dtype)
 
     def add(self, rows: list[Row]) -> None:
@@ -64,6 +64,6 @@ class Pool:
                 i += 1
 
     @property
-    def flat(self) -> Tensor:
-        """View (2, layers, slots · capacity, heads, size)."""
-        return self.kv.flatten(2, 3)
+    def places(self) -> Tensor:
+        """View (2, layers, slots, capacity, heads, size)."""
+        return self.kv.transpose(3, 4)

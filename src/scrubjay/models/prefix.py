@@ -28,7 +28,7 @@ class Node:
     parent: Node | None
     children: list[Node] = field(default_factory=list)
     kv: Any = None
-    """Tensor (2, layers, tokens, key-value heads, head size), or ``None`` until it is computed."""
+    """Tensor (2, layers, key-value heads, tokens, head size), or ``None`` until it is computed."""
     ready: bool = False
     users: int = 0
     """Unfinished rows that hang directly under this node."""
@@ -167,7 +167,7 @@ class PrefixTree:
         siblings = node.parent.children
         siblings[siblings.index(node)] = head
         if node.kv is not None:
-            head.kv, node.kv = node.kv[:, :, :n].clone(), node.kv[:, :, n:].clone()
+            head.kv, node.kv = node.kv[..., :n, :].clone(), node.kv[..., n:, :].clone()
         node.tokens, node.start, node.parent = node.tokens[n:], node.start + n, head
         return head
 

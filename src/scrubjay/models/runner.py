@@ -11,7 +11,7 @@ from torch import Tensor
 
 from scrubjay.models import attention
 from scrubjay.models.linear import PackedLinears
-from scrubjay.models.packing import plan_prefill
+from scrubjay.models.packing import plan_pass
 from scrubjay.models.pool import Pool
 from scrubjay.models.prefix import Node
 from scrubjay.models.rows import Row
@@ -75,7 +75,7 @@ class Runner:
     def room(self, tokens: int) -> Tensor:
         """Space for the keys and values of a shared node."""
         layers, groups, size = self.shape
-        return torch.empty(2, layers, tokens, groups, size, dtype=self.dtype)
+        return torch.empty(2, layers, groups, tokens, size, dtype=self.dtype)
 
     def bytes_for(self, tokens: int) -> int:
         layers, groups, size = self.shape
@@ -95,7 +95,7 @@ class Runner:
         rows = [Row(ids[:22], most=1, node=node), Row([*ids[:12], *ids[22:]], most=1, node=node)]
         try:
             with torch.inference_mode():
-                line = plan_prefill(rows, dict[int, Pool]())
+                line = plan_pass(rows, dict[int, Pool]())
                 ours = self(line.ids, line.positions, line.plan, line.wanted)
                 plain = [
                     self.model(input_ids=torch.tensor([r.prompt]), use_cache=False).logits[0, -1]
