@@ -2,11 +2,10 @@
 
 One task per engine runs between the coroutines, in their own thread. Each turn it waits until
 everybody who can ask has asked, then makes one forward pass: over all newly arrived prompts and the
-next token of every unfinished row. A finished row leaves at once and its
-room goes to the next one waiting. What prompts have in common is computed and stored once, and what
-a finished row stored is kept while there is room, for an agent's next prompt often goes on from its
-last one (see ``prefix``). Nothing depends on the clock: the same coroutines give the same passes,
-bit for bit.
+next token of every unfinished row. A finished row leaves at once and its room goes to the next one
+waiting. What prompts have in common is computed and stored once, and what a finished row stored is
+kept while there is room, for an agent's next prompt often goes on from its last one (see
+``prefix``). Nothing depends on the clock: the same coroutines give the same passes, bit for bit.
 """
 
 from __future__ import annotations

@@ -46,9 +46,8 @@ def plan_pass(new: list[Row], pools: dict[int, Pool]) -> Line:
     stores = {capacity: _Places() for capacity in pools}
     grown: dict[int, dict[int, int]] = {capacity: {} for capacity in pools}
     unstored = set(map(id, new))
-    order = _by_prefix(
-        [*new, *(r for p in pools.values() for r in p.rows if id(r) not in unstored)]
-    )
+    going = [r for pool in pools.values() for r in pool.rows if id(r) not in unstored]
+    order = _by_prefix([*new, *going])
     for row in order:
         assert row.node is not None
         chain = row.node.chain()

@@ -89,7 +89,7 @@ class PrefixTree:
         """The first node above ``node`` whose run is needed by more than one row.
 
         The runs between the two are there already and needed by one row alone, so that it may as
-        well take them into its own places. ``sharers``: waiting rows that will hang under each node.
+        well take them into its own places. ``sharers``: waiting rows that will hang under a node.
         """
         while node.parent is not None and node.ready:
             below = [node]
