@@ -1,11 +1,12 @@
 """Questions per second of whole agents: all at once on our engine, or one by one by ``generate``.
 
 64 multi-hop questions of the atlas, DRAGIN and IRCoT, the same agent code, prompts and index. Ours
-answers all 64 concurrently. The peer is what one writes without an engine: questions one after
-another, each call a ``transformers.generate`` of batch 1 with its own KV cache in bfloat16; entropy
-from the logits it returns; attention by one more pass with eager attention, since the fast kernels
-return none. The peer is slow, so each round it answers eight of the 64 (questions are
-alike, and its rate doesn't depend on how many there are); ours answers all 64 in every round.
+answers all 64 concurrently, with 3 GB for keys and values. The peer is what one writes without an
+engine: questions one after another, each call a ``transformers.generate`` of batch 1 with its own
+KV cache; both in bfloat16 where the processor computes in it, else in float32. Entropy comes from
+the logits it returns, attention from one more pass with eager attention, since the fast kernels
+return none. The peer is slow, so each round it answers eight of the 64 (questions are alike, and
+its rate doesn't depend on how many there are); ours answers all 64 in every round.
 
 In bfloat16 a batch's rounding decides some tokens, and one other token makes another search.
 ``same_answers`` is the share of the peer's answers that ours equal; ``same_answers_float32`` the
@@ -30,14 +31,17 @@ EACH = 8
 EXACT = 3
 """Questions compared in float32."""
 THREADS = 2
+MEMORY = 3_000_000_000
+"""Bytes for the keys and values of 64 questions."""
 AGENTS = ("dragin", "ircot")
+DTYPES = ("auto", "float32")
 
 
 def run() -> list[dict[str, Any]]:
     """One row per agent."""
     import torch
 
-    from scrubjay.models import load_model
+    from scrubjay.models.local import LocalModel
     from scrubjay.retrieval import Index, build_index
     from scrubjay.worlds import load_world
 
@@ -47,7 +51,7 @@ def run() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         build_index(world.documents(), Path(folder) / "atlas.index")
         index = Index.open(Path(folder) / "atlas.index")
-        half, full = (load_model("smollm2-135m", dtype=t) for t in ("bfloat16", "float32"))
+        half, full = (LocalModel.load("smollm2-135m", dtype=t, memory=MEMORY) for t in DTYPES)
         return [_compare(name, half, full, index, questions) for name in AGENTS]
 
 
@@ -80,7 +84,7 @@ def _compare(
         "same_answers": round(same / ROUNDS / EACH, 2),
         "same_answers_float32": round(statistics.mean(x.text == y.text for x, y in zip(*exact)), 2),
         "calls_per_question": round(calls, 1),
-        "machine": f"{platform.machine()}, {THREADS} threads, bfloat16",
+        "machine": f"{platform.machine()}, {THREADS} threads, {str(half.model.dtype)[6:]}",
     }
 
 

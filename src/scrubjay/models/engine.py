@@ -130,7 +130,7 @@ class Engine:
         nodes = self.tree.place([r.prompt for r in rows], limits, self._seen)
         sharers = Counter(nodes)
         admitted = self._admitted
-        tokens, counted = 0, set[int]()
+        tokens, counted, adopted = 0, set[int](), dict[int, list[Tensor]]()
         for row, node in sorted(zip(rows, nodes), key=lambda each: -each[1].stored):
             if any(n.dropped for n in node.chain()):
                 break  # a row before it needed the room: it gets another place in the next pass
@@ -145,12 +145,13 @@ class Engine:
             counted.update(id(n) for n in new)
             for n in new:
                 n.kv = self.runner.room(len(n.tokens))
-            self._seat(row, node)
+            adopted[id(row)] = self._seat(row, node)
             admitted.append(row)
             self._seen.append(row.prompt)
         taken = set(map(id, admitted))
         self.waiting = deque(r for r in self.waiting if id(r) not in taken)
         self.tree.forget_unready()
+        self._move_in(adopted)
 
     def _room(self, row: Row, node: Node, above: Node, new: list[Node]) -> bool:
         """Whether the row fits, after dropping prefixes nobody uses.
@@ -169,20 +170,31 @@ class Engine:
                 break
         return fits
 
-    def _seat(self, row: Row, node: Node) -> None:
-        """The row's place in the tree and in a pool, with the keys and values it adopts."""
+    def _seat(self, row: Row, node: Node) -> list[Tensor]:
+        """Give the row its place in the tree and in a pool, and take what it adopts from the tree.
+
+        Returns: the adopted keys and values.
+        """
         assert row.node is not None
         row.node.users += 1
-        if not row.grows:
-            return
-        pool = self._pool(row.own)
-        pool.add([row])
-        adopted = [n for n in node.chain() if n.start >= row.node.end and row.adopted]
-        for n in adopted:
-            first = n.start - row.node.end
-            pool.kv[:, :, len(pool.rows) - 1, :, first : first + len(n.tokens)] = n.kv
-        if adopted:
-            self.tree.cut(adopted[0])
+        if row.grows:
+            self._pool(row.own).rows.append(row)
+        if not row.adopted:
+            return []
+        adopted = [n for n in node.chain() if n.start >= row.node.end]
+        found = [n.kv for n in adopted]
+        self.tree.cut(adopted[0])
+        return found
+
+    def _move_in(self, adopted: dict[int, list[Tensor]]) -> None:
+        """Make slots for the rows just seated, and put there what each adopts (by ``id()``)."""
+        for pool in self.pools.values():
+            pool.fit()
+            for slot, row in enumerate(pool.rows):
+                first = 0
+                for kv in adopted.get(id(row), ()):
+                    pool.kv[:, :, slot, :, first : first + kv.shape[3]] = kv
+                    first += kv.shape[3]
 
     def _fits(self, need: int, keep: Set[int] = frozenset()) -> bool:
         """Whether there is room for so many bytes, after dropping prefixes nobody uses."""

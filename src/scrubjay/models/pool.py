@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+from collections.abc import Sequence
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -36,19 +38,17 @@ class Pool:
     ) -> None:
         self.capacity = capacity
         self.rows: list[Row] = []
-        self._shape = (2, layers, 0, heads, capacity, size)
-        self.kv = torch.zeros(self._shape, dtype=dtype)
+        self.kv = torch.empty(2, layers, 0, heads, capacity, size, dtype=dtype)
 
-    def add(self, rows: list[Row]) -> None:
-        """Give each row a slot, growing the tensor by half (at least) when it is full."""
-        used, need, have = len(self.rows), len(self.rows) + len(rows), self.kv.shape[2]
+    def fit(self) -> None:
+        """Make slots for rows that were added, half as many again when there were too few."""
+        need, have = len(self.rows), self.kv.shape[2]
         if need > have:
             shape = list(self.kv.shape)
             shape[2] = max(need, have + have // 2)
-            grown = torch.zeros(shape, dtype=self.kv.dtype)  # masked places must be finite
-            grown[:, :, :used] = self.kv[:, :, :used]
+            grown = _zeros(shape, self.kv.dtype)
+            grown[:, :, :have] = self.kv
             self.kv = grown
-        self.rows += rows
 
     def remove(self, gone: set[int]) -> None:
         """Free the slots of the rows whose ``id()`` is in ``gone``."""
@@ -67,3 +67,10 @@ class Pool:
     def places(self) -> Tensor:
         """View (2, layers, slots, capacity, heads, size)."""
         return self.kv.transpose(3, 4)
+
+
+def _zeros(shape: Sequence[int], dtype: torch.dtype) -> Tensor:
+    """Zeros, for what attention masks must be finite. Memory that is new from the system is zero,
+    and numpy knows it; torch would write it once more."""
+    raw = numpy.zeros((*shape[:-1], shape[-1] * dtype.itemsize), dtype=numpy.uint8)
+    return torch.from_numpy(raw).view(dtype)
