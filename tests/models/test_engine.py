@@ -85,7 +85,7 @@ def test_families_share_prefixes_and_agree_with_transformers(kind):
     engine = Engine(model, ends={1})
     assert engine.plain is None
     rows = together(engine, [Row(p, most=9) for p in sequences(24)])
-    assert sum(len(n.tokens) for n in engine.tree.nodes()) >= 80  # the two shared heads, once
+    assert sum(len(n.tokens) for n in engine.seats.tree.nodes()) >= 80  # the two shared heads, once
     for row in rows:
         assert row.tokens == greedy(model, row.prompt, 9)
         assert row.logprobs == pytest.approx(logprobs(model, row.prompt, row.tokens), abs=1e-4)
@@ -136,7 +136,7 @@ def test_memory_is_capped_and_rows_wait_their_turn(monkeypatch):
     compute = Engine._pass
 
     def watched(engine: Engine) -> None:
-        used[engine].append(engine._used())
+        used[engine].append(engine.seats.used())
         compute(engine)
 
     monkeypatch.setattr(Engine, "_pass", watched)
@@ -171,7 +171,7 @@ def test_a_prompt_goes_on_from_the_one_before_it_in_its_own_places(memory):
             row = Row(prompt, most=12, scored_from=len(prompt) - 1 if i % 2 else None)
             rows.append(row)
             await engine.run([row])
-            used.append(engine._used())
+            used.append(engine.seats.used())
 
     async def everybody() -> None:
         await asyncio.gather(*(tell(c) for c in conversations(2, 9, 4)))
@@ -229,14 +229,14 @@ def test_late_rows_join_while_others_decode_and_cancelled_rows_leave():
     async def story() -> tuple[list[int], list[int]]:
         first = asyncio.create_task(engine.run([Row(prompts[0], most=40)]))
         dropped = asyncio.create_task(engine.run([Row(prompts[1], most=400)]))
-        while engine.asked < 2 or not any(p.rows for p in engine.pools.values()):
+        while engine.asked < 2 or not any(p.rows for p in engine.seats.pools.values()):
             await asyncio.sleep(0)
         (late,) = await engine.run([Row(prompts[2], most=4)])
         assert not first.done()
         dropped.cancel()
         (row,) = await first
         assert dropped.done()
-        assert not any(p.rows for p in engine.pools.values())
+        assert not any(p.rows for p in engine.seats.pools.values())
         return row.tokens, late.tokens
 
     long, short = asyncio.run(story())
@@ -270,9 +270,9 @@ def test_an_error_reaches_everybody_and_the_engine_goes_on():
 def test_settle_forgets_every_prefix():
     engine = Engine(tiny("llama"), ends={1})
     together(engine, [Row(p, most=3) for p in sequences(9)])
-    assert list(engine.tree.nodes())
+    assert list(engine.seats.tree.nodes())
     engine.settle()
-    assert not list(engine.tree.nodes())
+    assert not list(engine.seats.tree.nodes())
 
 
 def test_weights_that_change_are_noticed():

@@ -88,7 +88,7 @@ def test_it_is_what_a_plain_eager_pass_shows(kind):
     engine = Engine(model, ends=ENDS)
     company = together(engine, rows(30))
     assert any(r.finish == "stop" for r in company if r.want)
-    assert sum(len(n.tokens) for n in engine.tree.nodes())  # prefixes were shared
+    assert sum(len(n.tokens) for n in engine.seats.tree.nodes())  # prefixes were shared
     for row in company:
         if row.want:
             check(model, row)
