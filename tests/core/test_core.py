@@ -38,7 +38,7 @@ from scrubjay.core import (
     Verdict,
 )
 from scrubjay.core.arrays import load_arrays, save_arrays
-from scrubjay.core.coalesce import Coalescer
+from scrubjay.core.coalesce import Coalescer, quiet, settled
 from scrubjay.core.files import JsonLines, dump_json, folder_atomic, read_jsonl, write_atomic
 from scrubjay.core.folders import begin, locked
 from scrubjay.core.randomness import derive, numpy_stream, stream
@@ -241,6 +241,25 @@ def test_coalescer_batches_what_is_asked_together(delays: list[int], most: int) 
     batches.clear()
     asyncio.run(run())
     assert batches == first
+
+
+@pytest.mark.parametrize(("wait", "seen"), [(settled, 12), (quiet, 0)])
+def test_who_waits_until_all_is_settled_sees_what_coalescers_lead_to(wait, seen: int) -> None:
+    async def run() -> int:
+        front: Coalescer[int, int] = Coalescer(list)
+        asked: list[int] = []
+
+        async def ask() -> None:
+            for i in range(3):
+                asked.append(await front(i))
+
+        tasks = [asyncio.create_task(ask()) for _ in range(4)]
+        await wait(lambda: len(asked))
+        found = len(asked)
+        await asyncio.gather(*tasks)
+        return found
+
+    assert asyncio.run(run()) == seen
 
 
 def test_coalescer_passes_errors_to_everyone_waiting() -> None:

@@ -9,10 +9,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from scrubjay.core.coalesce import Coalescer  # noqa: E402
 from scrubjay.core.randomness import stream  # noqa: E402
 from scrubjay.models.engine import Engine  # noqa: E402
 from scrubjay.models.prefix import PrefixTree  # noqa: E402
 from scrubjay.models.rows import Row  # noqa: E402
+from scrubjay.models.runner import Runner  # noqa: E402
 
 VOCABULARY = 97
 
@@ -205,6 +207,35 @@ def test_a_prefix_dropped_to_make_room_is_computed_again_for_rows_that_waited_fo
         return asyncio.run(everybody())
 
     assert told(Engine(model, ends={1}, memory=memory)) == told(Engine(model, ends={1}))
+
+
+def test_conversations_that_have_begun_end_before_others_take_their_room(monkeypatch):
+    model, computed = tiny("llama"), list[int]()
+    run = Runner.__call__
+
+    def counted(self: Runner, ids, *rest):
+        computed.append(len(ids))
+        return run(self, ids, *rest)
+
+    monkeypatch.setattr(Runner, "__call__", counted)
+
+    def tokens(memory: int) -> int:
+        engine = Engine(model, ends={1}, memory=memory)
+        search: Coalescer[list[int], list[int]] = Coalescer(list)
+        computed.clear()
+
+        async def tell(prompts: list[list[int]]) -> None:
+            for prompt in prompts:
+                await engine.run([Row(await search(prompt), most=6)])
+
+        async def everybody() -> None:
+            await asyncio.gather(*(tell(c) for c in conversations(4, 30, 5)))
+
+        asyncio.run(everybody())
+        return sum(computed)
+
+    # a third of the room is enough; first come, first served computes a third again in it
+    assert tokens(300_000) < 1.05 * tokens(800_000_000)
 
 
 def test_only_what_nobody_else_needs_is_adopted():
