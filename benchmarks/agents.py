@@ -51,14 +51,14 @@ def run() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         build_index(world.documents(), Path(folder) / "atlas.index")
         index = Index.open(Path(folder) / "atlas.index")
-        half, full = (LocalModel.load("smollm2-135m", dtype=t, memory=MEMORY) for t in DTYPES)
-        return [_compare(name, half, full, index, questions) for name in AGENTS]
+        usual, full = (LocalModel.load("smollm2-135m", dtype=t, memory=MEMORY) for t in DTYPES)
+        return [_compare(name, usual, full, index, questions) for name in AGENTS]
 
 
 def _compare(
-    name: str, half: Any, full: Any, index: Any, questions: Sequence[Any]
+    name: str, usual: Any, full: Any, index: Any, questions: Sequence[Any]
 ) -> dict[str, Any]:
-    ours, theirs = _Together(name, half, index), _OneByOne(name, OneAtATime(half), index)
+    ours, theirs = _Together(name, usual, index), _OneByOne(name, OneAtATime(usual), index)
     ours(questions[:4])
     theirs(questions[:1])
     rates, same, calls = [], 0, 0.0
@@ -84,7 +84,7 @@ def _compare(
         "same_answers": round(same / ROUNDS / EACH, 2),
         "same_answers_float32": round(statistics.mean(x.text == y.text for x, y in zip(*exact)), 2),
         "calls_per_question": round(calls, 1),
-        "machine": f"{platform.machine()}, {THREADS} threads, {str(half.model.dtype)[6:]}",
+        "machine": f"{platform.machine()}, {THREADS} threads, {str(usual.model.dtype)[6:]}",
     }
 
 

@@ -234,7 +234,6 @@ def test_conversations_that_have_begun_end_before_others_take_their_room(monkeyp
         asyncio.run(everybody())
         return sum(computed)
 
-    # a third of the room is enough; first come, first served computes a third again in it
     assert tokens(300_000) < 1.05 * tokens(800_000_000)
 
 

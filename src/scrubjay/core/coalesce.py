@@ -3,8 +3,8 @@
 ``quiet`` waits until every coroutine that can run has run and asked for what it wants. What is
 asked for at the same moment then becomes one batch. Who has long work to do waits with ``settled``
 until all coalescers are done, too, for what they answer (a search) leads to new requests (a prompt
-with what was found). Nothing here depends on the clock, so the same
-coroutines always form the same batches: that is what makes a batched run repeatable to the bit.
+with what was found). Nothing here depends on the clock, so the same coroutines always form the same
+batches: that is what makes a batched run repeatable to the bit.
 """
 
 from __future__ import annotations

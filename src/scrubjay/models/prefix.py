@@ -35,7 +35,7 @@ class Node:
     used: int = 0
     """When it was last used (a count, not a time), for dropping the oldest."""
     dropped: bool = False
-    """Whether it left the tree to make room."""
+    """Whether it left the tree."""
 
     @property
     def end(self) -> int:
