@@ -29,10 +29,10 @@ class Store:
     """Where the new keys and values of ``tokens`` go: ``kv[0 or 1, layer][places]``."""
 
     kv: Tensor
-    """(2, layers, places, key-value heads, head size), or with slots before the places."""
+    """(2, layers, places, key-value heads, head size), or with blocks before the places."""
     tokens: Tensor | slice
     places: slice | tuple[Tensor, Tensor]
-    """Places, or slots and places."""
+    """Places, or blocks and places."""
 
 
 @dataclass(slots=True)
@@ -52,11 +52,15 @@ class Grown:
     """Rows that add one token to what they stored earlier."""
 
     kv: Tensor
-    """(2, layers, slots, key-value heads, capacity, head size), cut to the slots in use."""
+    """(2, layers, blocks, key-value heads, places in a block, head size)."""
     tokens: Tensor
-    """(slots,): index in the line of each slot's new token."""
+    """(rows,): index in the line of each row's new token."""
+    readers: Tensor
+    """(blocks,): the row that reads each block."""
+    table: Tensor
+    """(rows, most): the blocks of each row, the first one repeated behind the last."""
     mask: Tensor
-    """(slots, 1, 1, longest): 0 where a slot has a token, -inf beyond."""
+    """(blocks, 1, 1, places): 0 where the row has a token, -inf elsewhere."""
 
 
 @dataclass(slots=True)
@@ -75,7 +79,7 @@ class Plan:
 
     stores: list[Store] = field(default_factory=list)
     fresh: list[Fresh] = field(default_factory=list)
-    grown: list[Grown] = field(default_factory=list)
+    grown: Grown | None = None
     shared: list[Shared] = field(default_factory=list)
     watched: Tensor | None = None
     """Index in the line of the tokens whose queries are to be remembered."""
@@ -93,8 +97,8 @@ class Plan:
         total = torch.empty(q.shape[:2], dtype=torch.float32)
         for fresh in self.fresh:
             _fresh(fresh, q, k, v, scale, out, total)
-        for grown in self.grown:
-            _grown(grown, layer, q, scale, out, total)
+        if self.grown is not None:
+            _grown(self.grown, layer, q, scale, out, total)
         for shared in self.shared:
             part = slice(shared.first, shared.last)
             keys, values = shared.kv[0, layer], shared.kv[1, layer]
@@ -158,7 +162,7 @@ def _fresh(
 ) -> None:
     runs, length = run.tokens.shape
     flat, groups, size = run.tokens.flatten(), k.shape[1], q.shape[-1]
-    if q.dtype == torch.float32:
+    if _fused(q):
         queries, keys, values = (
             x[flat].view(runs, length, -1, size).transpose(1, 2) for x in (q, k, v)
         )
@@ -173,7 +177,7 @@ def _fresh(
         times = queries.shape[2] // length
         later = torch.ones(length, length, dtype=torch.bool).triu(1).repeat_interleave(times, 0)
         mask = torch.zeros(later.shape, dtype=q.dtype).masked_fill_(later, -torch.inf)
-        o, lse = _softmax(queries, keys, values, scale, mask, times)
+        o, lse = _in_steps(queries, keys, values, scale, mask, times)
         o = o.view(runs, groups, length, times, size).transpose(1, 2)
         lse = lse.reshape(runs, groups, length, times).transpose(1, 2)
     out[run.line] = o.reshape(runs * length, *q.shape[1:])[run.real]
@@ -181,14 +185,21 @@ def _fresh(
 
 
 def _grown(rows: Grown, layer: int, q: Tensor, scale: float, out: Tensor, total: Tensor) -> None:
-    longest = rows.mask.shape[-1]
-    keys = rows.kv[0, layer, :, :, :longest]
-    values = rows.kv[1, layer, :, :, :longest]
-    slots, groups = keys.shape[:2]
-    queries = q[rows.tokens].view(slots, groups, -1, q.shape[-1])
-    o, lse = _softmax(queries, keys, values, scale, rows.mask)
-    out[rows.tokens] = o.reshape(slots, *q.shape[1:])
-    total[rows.tokens] = lse.reshape(slots, -1)
+    keys, values = rows.kv[0, layer], rows.kv[1, layer]
+    blocks, groups = keys.shape[:2]
+    queries = (q[rows.tokens] * scale)[rows.readers].view(blocks, groups, -1, q.shape[-1])
+    # Reading the keys takes the time, and oneDNN reads a matrix on the left about three times as
+    # fast as one on the right that it first has to transpose.
+    scores = torch.matmul(keys, queries.transpose(-1, -2)).transpose(-1, -2).contiguous()
+    scores += rows.mask
+    most = scores.amax(-1)[rows.table].amax(1)
+    weights = scores.sub_(most[rows.readers].unsqueeze(-1)).exp_()
+    sums = torch.zeros(most.shape, dtype=torch.float32)
+    sums.index_add_(0, rows.readers, weights.sum(-1, dtype=torch.float32))
+    o = torch.zeros(*most.shape, q.shape[-1], dtype=torch.float32)
+    o.index_add_(0, rows.readers, torch.matmul(weights, values).float())
+    out[rows.tokens] = o.div_(sums.unsqueeze(-1)).to(q.dtype).view(-1, *q.shape[1:])
+    total[rows.tokens] = sums.log_().add_(most).view(-1, q.shape[1])
 
 
 def _over(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
@@ -196,27 +207,29 @@ def _over(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor
     n, heads, size = q.shape
     groups = k.shape[0]
     queries = q.view(n, groups, -1, size).transpose(0, 1).reshape(1, groups, -1, size)
-    o, lse = _softmax(queries, k[None], v[None], scale)
+    if _fused(q):
+        o, lse = _flash(queries, k[None], v[None], scale=scale)
+    else:
+        o, lse = _in_steps(queries, k[None], v[None], scale)
     o = o.view(groups, n, -1, size).transpose(0, 1).reshape(n, heads, size)
     return o, lse.reshape(groups, n, -1).transpose(0, 1).reshape(n, heads)
 
 
-def _softmax(
+def _fused(q: Tensor) -> bool:
+    """Whether PyTorch's fused kernel is the fastest for many queries: in bfloat16 it multiplies
+    matrices no faster than in float32, unless the processor has tiles for them (AMX)."""
+    return q.dtype == torch.float32 or torch.cpu._is_amx_tile_supported()
+
+
+def _in_steps(
     q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None = None, causal: int = 0
 ) -> tuple[Tensor, Tensor]:
-    """Attention output (batch, groups, queries, size) and log-sum-exp (batch, groups, queries).
+    """Attention output (batch, groups, queries, size) and log-sum-exp (batch, groups, queries), by
+    oneDNN's products over blocks of queries whose scores stay in the processor's cache.
 
     ``causal``: that many queries in a row per key, none of which may see a later key (the mask says
     so too); 0 if any may see any.
-
-    Many queries in float32 are for PyTorch's fused kernel. In bfloat16 it multiplies matrices no
-    faster than in float32 on many processors, while oneDNN does; and few queries with keys of their
-    own are a matter of reading the keys once. Those go in steps, over blocks of queries whose
-    scores stay in the processor's cache.
     """
-    if q.dtype == torch.float32 and mask is None:
-        o, lse = _flash(q, k, v, scale=scale)
-        return o, lse
     block = max(64, _CACHED // (q.shape[0] * q.shape[1] * k.shape[2]))
     keys = k.transpose(-1, -2)
     outs, sums = [], []
@@ -225,13 +238,19 @@ def _softmax(
         seen = -(-last // causal) if causal else k.shape[2]
         scores = torch.matmul(q[:, :, first:last] * scale, keys[..., :seen])
         if mask is not None:
-            scores += mask if mask.shape[-2] == 1 else mask[..., first:last, :seen]
-        most = scores.amax(-1, keepdim=True)
-        weights = scores.sub_(most).exp_()
-        total = weights.sum(-1, keepdim=True, dtype=torch.float32)
-        outs.append(torch.matmul(weights, v[:, :, :seen]).div_(total))
-        sums.append(total.log_().add_(most)[..., 0])
+            scores += mask[..., first:last, :seen]
+        o, lse = _weigh(scores, v[:, :, :seen])
+        outs.append(o)
+        sums.append(lse)
     return (outs[0], sums[0]) if len(outs) == 1 else (torch.cat(outs, 2), torch.cat(sums, 2))
+
+
+def _weigh(scores: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Values averaged by the softmax of ``scores`` (overwritten), and the log-sum-exp."""
+    most = scores.amax(-1, keepdim=True)
+    weights = scores.sub_(most).exp_()
+    total = weights.sum(-1, keepdim=True, dtype=torch.float32)
+    return torch.matmul(weights, v).div_(total), total.log_().add_(most)[..., 0]
 
 
 _CACHED = 700_000

@@ -38,8 +38,7 @@ class Engine:
         """
         Args:
             ends: token ids that end a text.
-            memory: bytes for keys and values; rows that don't fit wait (pools that grow may hold
-                half as much again for a while).
+            memory: bytes for keys and values; rows that don't fit wait.
         """
         self.ends = frozenset(ends)
         self.runner = Runner(model)
@@ -108,7 +107,7 @@ class Engine:
 
     def _pass(self) -> None:
         """All of the rows just admitted, and the next token of every other row."""
-        line = plan_pass(self._admitted, self.seats.pools)
+        line = plan_pass(self._admitted, self.seats.pool)
         remember = any("hidden" in r.want for r in line.order)
         logits = self.runner(line.ids, line.positions, line.plan, line.wanted, remember)
         for node in line.nodes:
@@ -122,7 +121,8 @@ class Engine:
                     targets = torch.tensor(row.prompt[row.scored_from :])
                     scores = logits[first : first + len(targets)]
                     row.logprobs = sampling.logprobs_of(scores, targets)
-                row.stored = len(row.prompt) - (row.node.end if row.node else 0)
+                row.stored = row.prompted
+                row.found.clear()
             else:
                 row.stored += 1
                 if row.watched:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from scrubjay.models.attention import Fresh, Grown, Plan, Shared, Store
-from scrubjay.models.pool import Pool
+from scrubjay.models.pool import BLOCK, Pool
 from scrubjay.models.prefix import Node
 from scrubjay.models.rows import Row
 
@@ -33,20 +33,19 @@ class Line:
     """Shared nodes computed in this pass."""
 
 
-def plan_pass(new: list[Row], pools: dict[int, Pool]) -> Line:
+def plan_pass(new: list[Row], pool: Pool | None) -> Line:
     """Everything of the ``new`` rows that isn't stored yet, their own tokens and their new nodes;
-    and the pending token of every other row in the pools, whose slots come before theirs."""
+    and the pending token of every other row in the pool."""
     plan, ids, positions = Plan(), list[int](), list[int]()
     runs: list[tuple[int, int]] = []
     wanted: list[int] = []
     spans: list[tuple[int, int]] = []
     opened: list[tuple[Node, int]] = []
     nodes: list[Node] = []
-    homes = {id(r): (pool, i) for pool in pools.values() for i, r in enumerate(pool.rows)}
-    stores = {capacity: _Places() for capacity in pools}
-    grown: dict[int, dict[int, int]] = {capacity: {} for capacity in pools}
+    places = _Places()
+    grown: list[tuple[Row, int]] = []
     unstored = set(map(id, new))
-    going = [r for pool in pools.values() for r in pool.rows if id(r) not in unstored]
+    going = [r for r in pool.rows if id(r) not in unstored] if pool else []
     order = _by_prefix([*new, *going])
     for row in order:
         assert row.node is not None
@@ -63,14 +62,12 @@ def plan_pass(new: list[Row], pools: dict[int, Pool]) -> Line:
                 plan.stores.append(Store(node.kv.transpose(2, 3), part, slice(None)))
             opened.append((node, len(ids)))
         first, begin = len(ids), len(wanted)
-        pool, slot = homes.get(id(row), (None, 0))
         if id(row) not in unstored:
-            assert pool is not None
             ids.append(row.pending)
             positions.append(len(row.prompt) + len(row.tokens) - 1)
             wanted.append(first)
-            grown[pool.capacity][slot] = first
-            stores[pool.capacity].add(slot, row.stored, first, len(ids))
+            grown.append((row, first))
+            places.add(row, row.stored, first, len(ids))
         else:
             ids += row.prompt[row.start :]
             positions += range(row.start, len(row.prompt))
@@ -80,15 +77,14 @@ def plan_pass(new: list[Row], pools: dict[int, Pool]) -> Line:
                 wanted += range(scored, len(ids) - (0 if row.most else 1))
             else:
                 wanted.append(len(ids) - 1)
-            if pool is not None:
-                stores[pool.capacity].add(slot, row.adopted, first, len(ids))
-                if row.adopted:
-                    kv = pool.kv[:, :, slot, :, : row.adopted]
-                    plan.shared.append(Shared(kv, first, len(ids)))
+            plan.shared += [Shared(kv, first, len(ids)) for kv in row.found]
+            if row.blocks:
+                places.add(row, row.adopted, first, len(ids))
         spans.append((begin, len(wanted)))
     _close(opened, [], len(ids), plan)
-    plan.stores += [stores[c].store(pool) for c, pool in pools.items() if pool.rows]
-    plan.grown = [_grown(pools[c], places) for c, places in grown.items() if places]
+    if pool and pool.rows:
+        plan.stores.append(places.store(pool))
+        plan.grown = _grown(pool, grown) if grown else None
     plan.fresh = [_pad(group) for group in _similar(runs)]
     watched = [s[0] for r, s in zip(order, spans) if r.watched and id(r) not in unstored]
     plan.watched = torch.tensor([wanted[i] for i in watched]) if watched else None
@@ -98,32 +94,47 @@ def plan_pass(new: list[Row], pools: dict[int, Pool]) -> Line:
 
 @dataclass(slots=True)
 class _Places:
-    """Where the tokens of a line go in one pool."""
+    """Where the tokens of a line go in the pool."""
 
     tokens: list[int] = field(default_factory=list)
-    slots: list[int] = field(default_factory=list)
+    blocks: list[int] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
 
-    def add(self, slot: int, place: int, first: int, last: int) -> None:
-        """``line[first:last]`` to a slot, from a place on."""
+    def add(self, row: Row, place: int, first: int, last: int) -> None:
+        """``line[first:last]`` into the row's own places, from ``place`` on."""
+        own = range(place, place + last - first)
         self.tokens += range(first, last)
-        self.slots += [slot] * (last - first)
-        self.places += range(place, place + last - first)
+        self.blocks += [row.blocks[i // BLOCK] for i in own]
+        self.places += [i % BLOCK for i in own]
 
     def store(self, pool: Pool) -> Store:
-        where = torch.tensor(self.slots), torch.tensor(self.places)
-        return Store(pool.places, torch.tensor(self.tokens), where)
+        where = torch.tensor(self.blocks), torch.tensor(self.places)
+        return Store(pool.kv.transpose(3, 4), torch.tensor(self.tokens), where)
 
 
-def _grown(pool: Pool, tokens: dict[int, int]) -> Grown:
-    """The first slots of a pool, with the index in the line of each one's new token."""
-    slots = len(tokens)
-    stored = torch.tensor([r.stored for r in pool.rows[:slots]])
-    longest = int(stored.max()) + 1
-    beyond = torch.arange(longest)[None] > stored[:, None]
-    mask = torch.zeros(slots, longest, dtype=pool.kv.dtype).masked_fill_(beyond, -torch.inf)
-    line = torch.tensor([tokens[slot] for slot in range(slots)])
-    return Grown(pool.kv[:, :, :slots], line, mask[:, None, None])
+def _grown(pool: Pool, rows: list[tuple[Row, int]]) -> Grown:
+    """Who reads which block; ``rows`` with the index in the line of each one's new token.
+
+    Blocks of rows that are new in this pass may lie between: they count as the first row's, masked.
+    """
+    used = 1 + max(max(row.blocks) for row, _ in rows)
+    readers = [0] * used
+    unread = torch.ones(used, BLOCK, dtype=torch.bool)
+    for i, (row, _) in enumerate(rows):
+        for block in row.blocks:
+            readers[block] = i
+        unread[row.blocks] = False
+        unread[row.blocks[-1], row.stored % BLOCK + 1 :] = True
+    mask = torch.zeros(unread.shape, dtype=pool.kv.dtype).masked_fill_(unread, -torch.inf)
+    most = max(len(row.blocks) for row, _ in rows)
+    table = [row.blocks + row.blocks[:1] * (most - len(row.blocks)) for row, _ in rows]
+    return Grown(
+        pool.kv[:, :, :used],
+        torch.tensor([token for _, token in rows]),
+        torch.tensor(readers),
+        torch.tensor(table),
+        mask[:, None, None],
+    )
 
 
 def _by_prefix(rows: list[Row]) -> list[Row]:

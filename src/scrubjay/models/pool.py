@@ -1,10 +1,15 @@
-"""Keys and values of the rows being generated: one tensor, one slot a row, no holes."""
+"""Keys and values of the rows being generated, in blocks of 64 tokens.
+
+A row holds as many blocks as it needs for what it stores, and takes another when the last is full.
+The blocks in use lie side by side, so that one pass reads them all as one tensor: when a row
+leaves, the last blocks fill its place.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy
 import torch
@@ -12,13 +17,11 @@ from torch import Tensor
 
 from scrubjay.models.rows import Row
 
-_STEP = 64
+BLOCK = 64
 
 
-def capacity_for(places: int) -> int:
-    """Rows of similar size share a pool: the next multiple of 64, of 256 beyond 512."""
-    step = _STEP if places <= 512 else 4 * _STEP
-    return -(-places // step) * step
+def blocks_for(places: int) -> int:
+    return -(-places // BLOCK)
 
 
 def give_back() -> None:
@@ -31,42 +34,66 @@ def give_back() -> None:
 
 
 class Pool:
-    """Slots of one capacity. Slot ``i`` belongs to ``rows[i]``; the last fills a freed one."""
+    """``rows`` and their blocks. Block ``i`` belongs to ``owners[i]``."""
 
-    def __init__(
-        self, capacity: int, layers: int, heads: int, size: int, dtype: torch.dtype
-    ) -> None:
-        self.capacity = capacity
+    def __init__(self, layers: int, heads: int, size: int, dtype: torch.dtype) -> None:
         self.rows: list[Row] = []
-        self.kv = torch.empty(2, layers, 0, heads, capacity, size, dtype=dtype)
+        self.owners: list[Row] = []
+        self._empty = torch.empty(2, layers, 0, heads, BLOCK, size, dtype=dtype)
+        self.kv = self._empty
+        """(2, layers, blocks, heads, BLOCK, size); zeros where nothing was written yet."""
 
-    def fit(self) -> None:
-        """Make slots for rows that were added, half as many again when there were too few."""
-        need, have = len(self.rows), self.kv.shape[2]
+    def hold(self, places: Iterable[tuple[Row, int]]) -> None:
+        """Give each row blocks for at least so many places."""
+        for row, n in places:
+            for _ in range(blocks_for(n) - len(row.blocks)):
+                row.blocks.append(len(self.owners))
+                self.owners.append(row)
+        need, have = len(self.owners), self.kv.shape[2]
         if need > have:
+            # Memory that nobody has written to isn't there yet, so ample room costs nothing.
             shape = list(self.kv.shape)
-            shape[2] = max(need, have + have // 2)
-            grown = _zeros(shape, self.kv.dtype)
-            grown[:, :, :have] = self.kv
-            self.kv = grown
+            shape[2] = max(2 * need, 16)
+            room = _zeros(shape, self.kv.dtype)
+            room[:, :, :have] = self.kv
+            self.kv = room
+
+    def write(self, row: Row, parts: Iterable[Tensor]) -> None:
+        """Put keys and values (2, layers, heads, tokens, size) into the row's first places."""
+        place = 0
+        for kv in parts:
+            done = 0
+            while done < kv.shape[3]:
+                block, within = row.blocks[place // BLOCK], place % BLOCK
+                n = min(BLOCK - within, kv.shape[3] - done)
+                self.kv[:, :, block, :, within : within + n] = kv[:, :, :, done : done + n]
+                place, done = place + n, done + n
+
+    def read(self, row: Row, first: int = 0, layers: slice = slice(None)) -> Tensor:
+        """A copy (2, layers, heads, tokens, size) of what the row stored from a place on."""
+        skipped = first // BLOCK
+        blocks = row.blocks[skipped : blocks_for(row.stored)]
+        part = slice(first - skipped * BLOCK, row.stored - skipped * BLOCK)
+        kv = self.kv[:, layers].transpose(2, 3)[:, :, :, blocks]
+        return kv.flatten(3, 4)[:, :, :, part].contiguous()
 
     def remove(self, gone: set[int]) -> None:
-        """Free the slots of the rows whose ``id()`` is in ``gone``."""
-        i = 0
-        while i < len(self.rows):
-            if id(self.rows[i]) in gone:
-                last = len(self.rows) - 1
-                if i < last:
-                    self.kv[:, :, i] = self.kv[:, :, last]
-                    self.rows[i] = self.rows[last]
-                self.rows.pop()
-            else:
-                i += 1
-
-    @property
-    def places(self) -> Tensor:
-        """View (2, layers, slots, capacity, heads, size)."""
-        return self.kv.transpose(3, 4)
+        """Free the blocks of the rows whose ``id()`` is in ``gone``."""
+        self.rows = [row for row in self.rows if id(row) not in gone]
+        kept = [i for i, row in enumerate(self.owners) if id(row) not in gone]
+        holes = [i for i in range(len(kept)) if id(self.owners[i]) in gone]
+        for row in self.owners:
+            if id(row) in gone:
+                row.blocks.clear()
+        movers = kept[len(kept) - len(holes) :] if holes else []
+        for hole, last in zip(holes, movers):
+            owner = self.owners[last]
+            self.kv[:, :, hole] = self.kv[:, :, last]
+            owner.blocks[owner.blocks.index(last)] = hole
+            self.owners[hole] = owner
+        del self.owners[len(kept) :]
+        if not self.rows:  # what was written to goes back to the system
+            self.kv = self._empty
 
 
 def _zeros(shape: Sequence[int], dtype: torch.dtype) -> Tensor:

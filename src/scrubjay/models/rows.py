@@ -47,6 +47,10 @@ class Row:
     adopted: int = 0
     """Tokens after the shared prefix whose keys and values were there when it came, and were
     copied into its own places, since nobody else needed them."""
+    found: list[Tensor] = field(default_factory=list)
+    """Their keys and values, until its first pass."""
+    blocks: list[int] = field(default_factory=list)
+    """Where its own keys and values are, in the pool of rows being generated."""
     stored: int = 0
     """Tokens of its own whose keys and values are stored."""
     pending: int = 0
@@ -89,7 +93,11 @@ class Row:
         return self.most > 1 or (self.most > 0 and self.watched)
 
     @property
+    def prompted(self) -> int:
+        """Places its prompt needs beside the shared ones."""
+        return len(self.prompt) - (self.node.end if self.node else 0)
+
+    @property
     def own(self) -> int:
-        """Places for keys and values this row needs beside the shared ones."""
-        start = self.node.end if self.node else 0
-        return len(self.prompt) - start + max(0, self.most - 1) + self.watched
+        """Places for keys and values this row will ever need beside the shared ones."""
+        return self.prompted + max(0, self.most - 1) + self.watched

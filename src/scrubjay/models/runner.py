@@ -12,7 +12,6 @@ from torch import Tensor
 from scrubjay.models import attention
 from scrubjay.models.linear import PackedLinears
 from scrubjay.models.packing import plan_pass
-from scrubjay.models.pool import Pool
 from scrubjay.models.prefix import Node
 from scrubjay.models.rows import Row
 
@@ -95,7 +94,7 @@ class Runner:
         rows = [Row(ids[:22], most=1, node=node), Row([*ids[:12], *ids[22:]], most=1, node=node)]
         try:
             with torch.inference_mode():
-                line = plan_pass(rows, dict[int, Pool]())
+                line = plan_pass(rows, None)
                 ours = self(line.ids, line.positions, line.plan, line.wanted)
                 plain = [
                     self.model(input_ids=torch.tensor([r.prompt]), use_cache=False).logits[0, -1]

@@ -15,7 +15,7 @@ from itertools import islice
 from torch import Tensor
 
 from scrubjay.models.inside import look_back
-from scrubjay.models.pool import Pool, capacity_for
+from scrubjay.models.pool import BLOCK, Pool, blocks_for
 from scrubjay.models.prefix import KEPT, Node, PrefixTree
 from scrubjay.models.rows import Row
 from scrubjay.models.runner import Runner
@@ -29,17 +29,17 @@ REMEMBERED = 64
 
 
 class Seats:
-    """The tree of shared prefixes, and pools of the rows' own keys and values."""
+    """The tree of shared prefixes, and the pool of the rows' own keys and values."""
 
     def __init__(self, runner: Runner, memory: int) -> None:
         self.runner, self.memory = runner, memory
         self.tree = PrefixTree()
-        self.pools: dict[int, Pool] = {}
+        self.pool = Pool(*runner.shape, runner.dtype)
         self._seen: deque[list[int]] = deque(maxlen=REMEMBERED)
 
     def taken(self) -> list[Row]:
-        """The rows in the pools."""
-        return [row for pool in self.pools.values() for row in pool.rows]
+        """The rows in the pool."""
+        return self.pool.rows
 
     def forget(self) -> None:
         """Forget earlier prompts, and prefixes that nobody is using."""
@@ -53,14 +53,24 @@ class Seats:
         First come those of whose prompt most is stored: so conversations that have begun end before
         others take their room, and what they stored is read rather than computed again.
         """
-        rows = list(islice(waiting, AHEAD))
+        admitted = self._choose(list(islice(waiting, AHEAD)))
+        new = set(map(id, admitted))
+        self.pool.hold(
+            (row, row.prompted if id(row) in new else row.stored + 1) for row in self.pool.rows
+        )
+        for row in admitted:
+            if row.blocks:
+                self.pool.write(row, row.found)
+        return admitted
+
+    def _choose(self, rows: list[Row]) -> list[Row]:
         admitted: list[Row] = []
         if not rows:
             return admitted
         limits = [row.shareable for row in rows]
         nodes = self.tree.place([r.prompt for r in rows], limits, self._seen)
         sharers = Counter(nodes)
-        tokens, counted, adopted = 0, set[int](), dict[int, list[Tensor]]()
+        tokens, counted = 0, set[int]()
         for row, node in sorted(zip(rows, nodes), key=lambda each: -each[1].stored):
             if any(n.dropped for n in node.chain()):
                 break  # a row before it needed the room: it gets another place in the next pass
@@ -75,11 +85,10 @@ class Seats:
             counted.update(id(n) for n in new)
             for n in new:
                 n.kv = self.runner.room(len(n.tokens))
-            adopted[id(row)] = self._seat(row, node)
+            self._seat(row, node)
             admitted.append(row)
             self._seen.append(row.prompt)
         self.tree.forget_unready()
-        self._move_in(adopted)
         return admitted
 
     def _room(self, row: Row, node: Node, above: Node, new: list[Node]) -> bool:
@@ -94,36 +103,21 @@ class Seats:
             row.adopted = node.end - row.node.end
             need = self.runner.bytes_for(sum(len(n.tokens) for n in new))
             if row.grows:
-                need += self.runner.bytes_for(capacity_for(row.own) - row.adopted)
+                need += self.runner.bytes_for(blocks_for(row.own) * BLOCK - row.adopted)
             if fits := self._fits(need, keep):
                 break
         return fits
 
-    def _seat(self, row: Row, node: Node) -> list[Tensor]:
-        """Give the row its place in the tree and in a pool, and take what it adopts from the tree.
-
-        Returns: the adopted keys and values.
-        """
+    def _seat(self, row: Row, node: Node) -> None:
+        """Give the row its place in the tree and in the pool, and what it adopts from the tree."""
         assert row.node is not None
         row.node.users += 1
         if row.grows:
-            self._pool(row.own).rows.append(row)
-        if not row.adopted:
-            return []
-        adopted = [n for n in node.chain() if n.start >= row.node.end]
-        found = [n.kv for n in adopted]
-        self.tree.cut(adopted[0])
-        return found
-
-    def _move_in(self, adopted: dict[int, list[Tensor]]) -> None:
-        """Make slots for the rows just seated, and put there what each adopts (by ``id()``)."""
-        for pool in self.pools.values():
-            pool.fit()
-            for slot, row in enumerate(pool.rows):
-                first = 0
-                for kv in adopted.get(id(row), ()):
-                    pool.kv[:, :, slot, :, first : first + kv.shape[3]] = kv
-                    first += kv.shape[3]
+            self.pool.rows.append(row)
+        if row.adopted:
+            adopted = [n for n in node.chain() if n.start >= row.node.end]
+            row.found = [n.kv for n in adopted]
+            self.tree.cut(adopted[0])
 
     def _fits(self, need: int, keep: Set[int] = frozenset()) -> bool:
         """Whether there is room for so many bytes, after dropping prefixes nobody uses."""
@@ -136,37 +130,26 @@ class Seats:
 
     def used(self) -> int:
         """Bytes of all keys and values."""
-        places = sum(len(p.rows) * p.capacity for p in self.pools.values())
+        blocks = sum(blocks_for(row.own) for row in self.pool.rows)
         nodes = sum(len(n.tokens) for n in self.tree.nodes() if n.kv is not None)
-        return self.runner.bytes_for(places + nodes)
-
-    def _pool(self, places: int) -> Pool:
-        capacity = capacity_for(places)
-        if capacity not in self.pools:
-            self.pools[capacity] = Pool(capacity, *self.runner.shape, self.runner.dtype)
-        return self.pools[capacity]
+        return self.runner.bytes_for(blocks * BLOCK + nodes)
 
     def leave(self, rows: list[Row]) -> None:
         """Free the rows' places; what they stored is kept while there is room."""
         gone = set(map(id, rows))
-        for pool in self.pools.values():
-            for slot, row in enumerate(pool.rows):
-                if id(row) in gone and row.watched and row.waited_for:
-                    look_back(row, pool.kv[0, -1, slot, :, : row.stored])
         kept: list[tuple[Node, list[int], Tensor]] = []
-        for pool in self.pools.values():
-            for slot, row in enumerate(pool.rows):
-                if id(row) in gone and row.node is not None and row.stored >= KEPT:
-                    start, end = row.node.end, row.node.end + row.stored
-                    text = (row.prompt + row.tokens)[:end]
-                    node = self.tree.known(row.node, text)
-                    if end - node.end >= KEPT:
-                        kv = pool.kv[:, :, slot, :, node.end - start : row.stored].clone()
-                        kept.append((node, text[node.end :], kv))
-        for pool in self.pools.values():
-            pool.remove(gone)
-        # An empty pool gives its memory back: prompts of other lengths need pools of their own.
-        self.pools = {c: pool for c, pool in self.pools.items() if pool.rows}
+        for row in self.pool.rows:
+            if id(row) not in gone or row.node is None:
+                continue
+            if row.watched and row.waited_for:
+                look_back(row, self.pool.read(row, layers=slice(-1, None))[0, 0])
+            if row.stored >= KEPT:
+                start, end = row.node.end, row.node.end + row.stored
+                text = (row.prompt + row.tokens)[:end]
+                node = self.tree.known(row.node, text)
+                if end - node.end >= KEPT:
+                    kept.append((node, text[node.end :], self.pool.read(row, node.end - start)))
+        self.pool.remove(gone)
         needed = {id(n) for node, _, _ in kept for n in node.chain()}
         for node, text, kv in kept:
             if self._fits(self.runner.bytes_for(len(text)), needed):
