@@ -37,7 +37,7 @@ class Store:
 
 @dataclass(slots=True)
 class Fresh:
-    """Runs that are computed whole in this pass and attend to themselves, padded to one length."""
+    """Shorter such runs, padded to one length."""
 
     tokens: Tensor
     """(runs, length): index of each token in the line; padding repeats a token of the run."""
@@ -78,6 +78,8 @@ class Plan:
     """One pass: what is stored where, and who attends to what. The same for every layer."""
 
     stores: list[Store] = field(default_factory=list)
+    whole: list[slice] = field(default_factory=list)
+    """Long runs of the line that are computed whole in this pass and attend to themselves."""
     fresh: list[Fresh] = field(default_factory=list)
     grown: Grown | None = None
     shared: list[Shared] = field(default_factory=list)
@@ -95,6 +97,9 @@ class Plan:
             self.queries = q[self.watched].float() * scale
         out = torch.empty_like(q, memory_format=torch.contiguous_format)
         total = torch.empty(q.shape[:2], dtype=torch.float32)
+        for part in self.whole:
+            o, lse = _causal(q[None, part], k[None, part], v[None, part], scale)
+            out[part], total[part] = o[0], lse[0]
         for fresh in self.fresh:
             _fresh(fresh, q, k, v, scale, out, total)
         if self.grown is not None:
@@ -160,28 +165,35 @@ def register() -> None:
 def _fresh(
     run: Fresh, q: Tensor, k: Tensor, v: Tensor, scale: float, out: Tensor, total: Tensor
 ) -> None:
-    runs, length = run.tokens.shape
-    flat, groups, size = run.tokens.flatten(), k.shape[1], q.shape[-1]
-    if _fused(q):
-        queries, keys, values = (
-            x[flat].view(runs, length, -1, size).transpose(1, 2) for x in (q, k, v)
+    o, lse = _causal(q[run.tokens], k[run.tokens], v[run.tokens], scale)
+    out[run.line] = o.flatten(0, 1)[run.real]
+    total[run.line] = lse.flatten(0, 1)[run.real]
+
+
+def _causal(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """Runs (runs, tokens, heads, size) that attend to themselves: output of the same shape and
+    log-sum-exp (runs, tokens, heads)."""
+    runs, length, heads, size = q.shape
+    groups = k.shape[2]
+    times = heads // groups
+    split = q.view(runs, length, groups, times, size)
+    keys, values = (x.transpose(1, 2) for x in (k, v))
+    if _fused(q):  # batches of the heads that share a key, which then needn't be repeated for them
+        queries = split.permute(0, 2, 3, 1, 4).reshape(runs * groups, times, length, size)
+        keys, values = (
+            x.reshape(-1, 1, length, size).expand(-1, times, -1, -1) for x in (keys, values)
         )
-        times = q.shape[1] // groups
-        keys, values = (x.repeat_interleave(times, 1) for x in (keys, values))
         o, lse = _flash(queries, keys, values, is_causal=True, scale=scale)
-        o, lse = o.transpose(1, 2), lse.transpose(1, 2)
-    else:
-        keys, values = (x[flat].view(runs, length, groups, size).transpose(1, 2) for x in (k, v))
-        queries = q[flat].view(runs, length, groups, -1, size).transpose(1, 2)
-        queries = queries.reshape(runs, groups, -1, size)  # heads that share a key: more queries
-        times = queries.shape[2] // length
+        o = o.view(runs, groups, times, length, size).permute(0, 3, 1, 2, 4)
+        lse = lse.view(runs, groups, times, length).permute(0, 3, 1, 2)
+    else:  # heads that share a key are more queries
+        queries = split.transpose(1, 2).reshape(runs, groups, -1, size)
         later = torch.ones(length, length, dtype=torch.bool).triu(1).repeat_interleave(times, 0)
         mask = torch.zeros(later.shape, dtype=q.dtype).masked_fill_(later, -torch.inf)
         o, lse = _in_steps(queries, keys, values, scale, mask, times)
         o = o.view(runs, groups, length, times, size).transpose(1, 2)
-        lse = lse.reshape(runs, groups, length, times).transpose(1, 2)
-    out[run.line] = o.reshape(runs * length, *q.shape[1:])[run.real]
-    total[run.line] = lse.reshape(runs * length, -1)[run.real]
+        lse = lse.view(runs, groups, length, times).transpose(1, 2)
+    return o.reshape(q.shape), lse.reshape(runs, length, heads)
 
 
 def _grown(rows: Grown, layer: int, q: Tensor, scale: float, out: Tensor, total: Tensor) -> None:

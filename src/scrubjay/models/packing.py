@@ -15,6 +15,9 @@ from scrubjay.models.pool import BLOCK, Pool
 from scrubjay.models.prefix import Node
 from scrubjay.models.rows import Row
 
+LONG = 64
+"""A run of at least so many tokens attends to itself alone, not padded beside others."""
+
 
 @dataclass(slots=True)
 class Line:
@@ -85,7 +88,8 @@ def plan_pass(new: list[Row], pool: Pool | None) -> Line:
     if pool and pool.rows:
         plan.stores.append(places.store(pool))
         plan.grown = _grown(pool, grown) if grown else None
-    plan.fresh = [_pad(group) for group in _similar(runs)]
+    plan.whole = [slice(*run) for run in runs if run[1] - run[0] >= LONG]
+    plan.fresh = [_pad(g) for g in _similar([r for r in runs if r[1] - r[0] < LONG])]
     watched = [s[0] for r, s in zip(order, spans) if r.watched and id(r) not in unstored]
     plan.watched = torch.tensor([wanted[i] for i in watched]) if watched else None
     every = None if len(wanted) == len(ids) else torch.tensor(wanted)

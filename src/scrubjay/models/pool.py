@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy
 import torch
@@ -60,22 +60,30 @@ class Pool:
 
     def write(self, row: Row, parts: Iterable[Tensor]) -> None:
         """Put keys and values (2, layers, heads, tokens, size) into the row's first places."""
-        place = 0
+        first = 0
         for kv in parts:
-            done = 0
-            while done < kv.shape[3]:
-                block, within = row.blocks[place // BLOCK], place % BLOCK
-                n = min(BLOCK - within, kv.shape[3] - done)
-                self.kv[:, :, block, :, within : within + n] = kv[:, :, :, done : done + n]
-                place, done = place + n, done + n
+            for own, there in self._spans(row, first, first + kv.shape[3]):
+                own.copy_(kv[:, :, :, there])
+            first += kv.shape[3]
 
     def read(self, row: Row, first: int = 0, layers: slice = slice(None)) -> Tensor:
         """A copy (2, layers, heads, tokens, size) of what the row stored from a place on."""
-        skipped = first // BLOCK
-        blocks = row.blocks[skipped : blocks_for(row.stored)]
-        part = slice(first - skipped * BLOCK, row.stored - skipped * BLOCK)
-        kv = self.kv[:, layers].transpose(2, 3)[:, :, :, blocks]
-        return kv.flatten(3, 4)[:, :, :, part].contiguous()
+        _, _, _, heads, _, size = self.kv.shape
+        count = len(range(*layers.indices(self.kv.shape[1])))
+        copy = self.kv.new_empty(2, count, heads, row.stored - first, size)
+        for own, there in self._spans(row, first, row.stored):
+            copy[:, :, :, there] = own[:, layers]
+        return copy
+
+    def _spans(self, row: Row, first: int, last: int) -> Iterator[tuple[Tensor, slice]]:
+        """The row's places ``first`` … ``last`` block by block: views, and where each belongs in
+        that range."""
+        at = first
+        while at < last:
+            end = min(last, (at // BLOCK + 1) * BLOCK)
+            within = slice(at % BLOCK, at % BLOCK + end - at)
+            yield self.kv[:, :, row.blocks[at // BLOCK], :, within], slice(at - first, end - first)
+            at = end
 
     def remove(self, gone: set[int]) -> None:
         """Free the blocks of the rows whose ``id()`` is in ``gone``."""
