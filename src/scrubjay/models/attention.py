@@ -49,18 +49,18 @@ class Fresh:
 
 @dataclass(slots=True)
 class Grown:
-    """Rows that add one token to what they stored earlier."""
+    """Rows that add a few tokens to what they stored earlier."""
 
     kv: Tensor
     """(2, layers, blocks, key-value heads, places in a block, head size)."""
     tokens: Tensor
-    """(rows,): index in the line of each row's new token."""
+    """(rows, steps): index in the line of each row's new tokens, the last one repeated."""
     readers: Tensor
     """(blocks,): the row that reads each block."""
     table: Tensor
     """(rows, most): the blocks of each row, the first one repeated behind the last."""
     mask: Tensor
-    """(blocks, 1, 1, places): 0 where the row has a token, -inf elsewhere."""
+    """(blocks, 1, steps, 1, places): 0 where the row has a token by then, -inf elsewhere."""
 
 
 @dataclass(slots=True)
@@ -199,19 +199,24 @@ def _causal(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tens
 def _grown(rows: Grown, layer: int, q: Tensor, scale: float, out: Tensor, total: Tensor) -> None:
     keys, values = rows.kv[0, layer], rows.kv[1, layer]
     blocks, groups = keys.shape[:2]
-    queries = (q[rows.tokens] * scale)[rows.readers].view(blocks, groups, -1, q.shape[-1])
+    count, steps = rows.tokens.shape
+    size = q.shape[-1]
+    queries = (q[rows.tokens] * scale).view(count, steps, groups, -1, size).transpose(1, 2)
+    queries = queries.reshape(count, groups, -1, size)[rows.readers]
     # Reading the keys takes the time, and oneDNN reads a matrix on the left about three times as
     # fast as one on the right that it first has to transpose.
     scores = torch.matmul(keys, queries.transpose(-1, -2)).transpose(-1, -2).contiguous()
-    scores += rows.mask
+    scores.view(blocks, groups, steps, -1, scores.shape[-1]).add_(rows.mask)
     most = scores.amax(-1)[rows.table].amax(1)
     weights = scores.sub_(most[rows.readers].unsqueeze(-1)).exp_()
     sums = torch.zeros(most.shape, dtype=torch.float32)
     sums.index_add_(0, rows.readers, weights.sum(-1, dtype=torch.float32))
-    o = torch.zeros(*most.shape, q.shape[-1], dtype=torch.float32)
+    o = torch.zeros(*most.shape, size, dtype=torch.float32)
     o.index_add_(0, rows.readers, torch.matmul(weights, values).float())
-    out[rows.tokens] = o.div_(sums.unsqueeze(-1)).to(q.dtype).view(-1, *q.shape[1:])
-    total[rows.tokens] = sums.log_().add_(most).view(-1, q.shape[1])
+    o = o.div_(sums.unsqueeze(-1)).view(count, groups, steps, -1, size).transpose(1, 2)
+    lse = sums.log_().add_(most).view(count, groups, steps, -1).transpose(1, 2)
+    out[rows.tokens] = o.reshape(count, steps, -1, size).to(q.dtype)
+    total[rows.tokens] = lse.reshape(count, steps, -1)
 
 
 def _over(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:

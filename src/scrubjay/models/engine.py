@@ -14,6 +14,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 import torch
@@ -114,8 +115,9 @@ class Engine:
             node.ready = True
         new = set(map(id, self._admitted))
         queries = iter(() if line.plan.queries is None else line.plan.queries)
-        going, places, done = list[Row](), list[int](), list[Row]()
+        going, done = list[tuple[Row, range]](), list[Row]()
         for row, (first, last) in zip(line.order, line.spans):
+            places = range(first, last)
             if id(row) in new:
                 if row.scored_from is not None:
                     targets = torch.tensor(row.prompt[row.scored_from :])
@@ -123,47 +125,53 @@ class Engine:
                     row.logprobs = sampling.logprobs_of(scores, targets)
                 row.stored = row.prompted
                 row.found.clear()
+                places = range(last - 1, last)
             else:
                 row.stored += 1
                 if row.watched:
-                    row.queries.append(next(queries))
+                    row.queries += islice(queries, len(places))
             if row.most and not row.closing:
-                going.append(row)
-                places.append(last - 1)
+                going.append((row, places))
             else:
                 done.append(row)
         if going:
-            every = len(places) == len(logits)
-            self._extend(going, logits if every else logits[places], places)
+            self._extend(going, logits)
         self._leave(done)
 
-    def _extend(self, rows: list[Row], logits: Tensor, places: list[int]) -> None:
-        """Give each row its next token; those that are done leave.
+    def _extend(self, rows: list[tuple[Row, range]], logits: Tensor) -> None:
+        """Give each row its next token, and those after it that it had guessed; ``rows`` with the
+        places of their logits. Those that are done leave.
 
         A token's queries come from its own pass, which the last one has no other need of: a row
         that is watched makes it all the same, unless an end token did.
         """
-        want = any("entropy" in r.want for r in rows)
-        tokens, logprobs, nats = sampling.pick(logits, [r.sampler for r in rows], want)
-        done = []
-        for i, row in enumerate(rows):
-            if tokens[i] in self.ends:
-                row.finish = "stop"
-                done.append(row)
-                continue
-            row.tokens.append(tokens[i])
-            row.logprobs.append(logprobs[i])
-            if "entropy" in row.want:
-                row.entropies.append(nats[i])
-            if "hidden" in row.want and self.runner.states is not None:
-                row.states.append(self.runner.states[places[i]])
-            row.pending = tokens[i]
-            if row.stops is not None and row.stops(row.tokens):
-                row.finish = "stop"
-            elif len(row.tokens) < row.most:
-                continue
-            row.closing = row.watched
-            if not row.closing:
+        places = [i for _, own in rows for i in own]
+        samplers = [row.sampler for row, own in rows for _ in own]
+        want = any("entropy" in row.want for row, _ in rows)
+        chosen = logits if len(places) == len(logits) else logits[places]
+        tokens, logprobs, nats = sampling.pick(chosen, samplers, want)
+        done, at = list[Row](), 0
+        for row, own in rows:
+            guess, before, ended, goes, step = row.draft, len(row.tokens), False, True, 0
+            for step, place in enumerate(own):
+                i = at + step
+                if ended := tokens[i] in self.ends:
+                    row.finish = "stop"
+                    break
+                if "entropy" in row.want:
+                    row.entropies.append(nats[i])
+                if "hidden" in row.want and self.runner.states is not None:
+                    row.states.append(self.runner.states[place])
+                goes = row.take(tokens[i], logprobs[i])
+                if not goes or guess[step : step + 1] != tokens[i : i + 1]:
+                    break
+                row.stored += 1
+            at += len(own)
+            del row.queries[len(row.queries) - (len(own) - 1 - step) :]  # of guesses that failed
+            if not ended:
+                row.go_on(row.tokens[before:], guessing=goes)
+                row.closing = row.watched and not goes
+            if ended or not (goes or row.closing):
                 done.append(row)
         self._leave(done)
 

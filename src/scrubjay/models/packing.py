@@ -38,7 +38,7 @@ class Line:
 
 def plan_pass(new: list[Row], pool: Pool | None) -> Line:
     """Everything of the ``new`` rows that isn't stored yet, their own tokens and their new nodes;
-    and the pending token of every other row in the pool."""
+    and of every other row in the pool the pending token and the guess of what follows it."""
     plan, ids, positions = Plan(), list[int](), list[int]()
     runs: list[tuple[int, int]] = []
     wanted: list[int] = []
@@ -66,9 +66,10 @@ def plan_pass(new: list[Row], pool: Pool | None) -> Line:
             opened.append((node, len(ids)))
         first, begin = len(ids), len(wanted)
         if id(row) not in unstored:
-            ids.append(row.pending)
-            positions.append(len(row.prompt) + len(row.tokens) - 1)
-            wanted.append(first)
+            ids += [row.pending, *row.draft]
+            at = len(row.prompt) + len(row.tokens) - 1
+            positions += range(at, at + 1 + len(row.draft))
+            wanted += range(first, len(ids))
             grown.append((row, first))
             places.add(row, row.stored, first, len(ids))
         else:
@@ -90,7 +91,9 @@ def plan_pass(new: list[Row], pool: Pool | None) -> Line:
         plan.grown = _grown(pool, grown) if grown else None
     plan.whole = [slice(*run) for run in runs if run[1] - run[0] >= LONG]
     plan.fresh = [_pad(g) for g in _similar([r for r in runs if r[1] - r[0] < LONG])]
-    watched = [s[0] for r, s in zip(order, spans) if r.watched and id(r) not in unstored]
+    watched = [
+        i for r, s in zip(order, spans) if r.watched and id(r) not in unstored for i in range(*s)
+    ]
     plan.watched = torch.tensor([wanted[i] for i in watched]) if watched else None
     every = None if len(wanted) == len(ids) else torch.tensor(wanted)
     return Line(torch.tensor(ids), torch.tensor(positions), plan, every, order, spans, nodes)
@@ -117,27 +120,31 @@ class _Places:
 
 
 def _grown(pool: Pool, rows: list[tuple[Row, int]]) -> Grown:
-    """Who reads which block; ``rows`` with the index in the line of each one's new token.
+    """Who reads which block; ``rows`` with the index in the line of each one's pending token.
 
     Blocks of rows that are new in this pass may lie between: they count as the first row's, masked.
     """
     used = 1 + max(max(row.blocks) for row, _ in rows)
-    readers = [0] * used
-    unread = torch.ones(used, BLOCK, dtype=torch.bool)
+    steps = 1 + max(len(row.draft) for row, _ in rows)
+    ahead = [[min(t, len(row.draft)) for t in range(steps)] for row, _ in rows]
+    readers, starts = [0] * used, [1 << 30] * used
     for i, (row, _) in enumerate(rows):
-        for block in row.blocks:
-            readers[block] = i
-        unread[row.blocks] = False
-        unread[row.blocks[-1], row.stored % BLOCK + 1 :] = True
+        for j, block in enumerate(row.blocks):
+            readers[block], starts[block] = i, j * BLOCK
+    reader = torch.tensor(readers)
+    stored = torch.tensor([row.stored for row, _ in rows])
+    last = (stored[:, None] + torch.tensor(ahead))[reader]
+    unread = torch.tensor(starts)[:, None, None] + torch.arange(BLOCK) > last[..., None]
     mask = torch.zeros(unread.shape, dtype=pool.kv.dtype).masked_fill_(unread, -torch.inf)
     most = max(len(row.blocks) for row, _ in rows)
     table = [row.blocks + row.blocks[:1] * (most - len(row.blocks)) for row, _ in rows]
+    first = torch.tensor([token for _, token in rows])
     return Grown(
         pool.kv[:, :, :used],
-        torch.tensor([token for _, token in rows]),
-        torch.tensor(readers),
+        first[:, None] + torch.tensor(ahead),
+        reader,
         torch.tensor(table),
-        mask[:, None, None],
+        mask[:, None, :, None],
     )
 
 

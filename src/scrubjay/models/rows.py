@@ -9,6 +9,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from scrubjay.models.echo import Echo
 from scrubjay.models.prefix import Node
 from scrubjay.models.sampling import Sampler
 from scrubjay.models.types import Want
@@ -55,8 +56,33 @@ class Row:
     """Tokens of its own whose keys and values are stored."""
     pending: int = 0
     """The last token picked, not yet stored."""
+    draft: list[int] = field(default_factory=list)
+    """A guess of the tokens after it, computed in the same pass."""
+    echo: Echo | None = None
+    """Where guesses come from, once there is a first token."""
     closing: bool = False
     """All tokens are picked; the last one's pass is made for its attention alone."""
+
+    def take(self, token: int, logprob: float) -> bool:
+        """One more token; whether others may follow."""
+        self.tokens.append(token)
+        self.logprobs.append(logprob)
+        if self.stops is not None and self.stops(self.tokens):
+            self.finish = "stop"
+            return False
+        return len(self.tokens) < self.most
+
+    def go_on(self, new: list[int], guessing: bool) -> None:
+        """The last of the ``new`` tokens is pending, and what may come after it is guessed.
+
+        A sampled row draws token by token, so nothing is guessed for it.
+        """
+        self.pending, self.draft = new[-1], []
+        if guessing and self.sampler is None:
+            if self.echo is None:
+                self.echo = Echo(self.prompt)
+            self.echo.add(new)
+            self.draft = self.echo.guess(self.most - len(self.tokens) - 1)
 
     @property
     def waited_for(self) -> bool:

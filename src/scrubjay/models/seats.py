@@ -56,7 +56,8 @@ class Seats:
         admitted = self._choose(list(islice(waiting, AHEAD)))
         new = set(map(id, admitted))
         self.pool.hold(
-            (row, row.prompted if id(row) in new else row.stored + 1) for row in self.pool.rows
+            (row, row.prompted if id(row) in new else row.stored + 1 + len(row.draft))
+            for row in self.pool.rows
         )
         for row in admitted:
             if row.blocks:
