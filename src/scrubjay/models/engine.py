@@ -15,7 +15,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -30,6 +30,15 @@ from scrubjay.models.runner import Runner
 from scrubjay.models.seats import Seats
 
 _log = logging.getLogger(__name__)
+
+
+class _Pick(NamedTuple):
+    """What the model says at one place."""
+
+    token: int
+    logprob: float
+    nats: float | None
+    state: Tensor | None
 
 
 class Engine:
@@ -150,30 +159,43 @@ class Engine:
         want = any("entropy" in row.want for row, _ in rows)
         chosen = logits if len(places) == len(logits) else logits[places]
         tokens, logprobs, nats = sampling.pick(chosen, samplers, want)
-        done, at = list[Row](), 0
-        for row, own in rows:
-            guess, before, ended, goes, step = row.draft, len(row.tokens), False, True, 0
-            for step, place in enumerate(own):
-                i = at + step
-                if ended := tokens[i] in self.ends:
-                    row.finish = "stop"
-                    break
-                if "entropy" in row.want:
-                    row.entropies.append(nats[i])
-                if "hidden" in row.want and self.runner.states is not None:
-                    row.states.append(self.runner.states[place])
-                goes = row.take(tokens[i], logprobs[i])
-                if not goes or guess[step : step + 1] != tokens[i : i + 1]:
-                    break
-                row.stored += 1
-            at += len(own)
-            del row.queries[len(row.queries) - (len(own) - 1 - step) :]  # of guesses that failed
-            if not ended:
-                row.go_on(row.tokens[before:], guessing=goes)
-                row.closing = row.watched and not goes
-            if ended or not (goes or row.closing):
-                done.append(row)
-        self._leave(done)
+        states = self.runner.states
+        picks = (
+            _Pick(
+                tokens[i],
+                logprobs[i],
+                nats[i] if "entropy" in row.want else None,
+                states[place] if "hidden" in row.want and states is not None else None,
+            )
+            for i, (row, place) in enumerate((row, place) for row, own in rows for place in own)
+        )
+        self._leave([row for row, own in rows if self._say(row, list(islice(picks, len(own))))])
+
+    def _say(self, row: Row, picks: list[_Pick]) -> bool:
+        """The row's next token, and those after it as far as it had guessed what is picked now.
+
+        Returns: whether it is done.
+        """
+        said, guess, goes, ended, used = list[int](), row.draft, True, False, 0
+        for used, pick in enumerate(picks, 1):
+            if ended := pick.token in self.ends:
+                row.finish = "stop"
+                break
+            said.append(pick.token)
+            if pick.nats is not None:
+                row.entropies.append(pick.nats)
+            if pick.state is not None:
+                row.states.append(pick.state)
+            goes = row.take(pick.token, pick.logprob)
+            if not goes or guess[used - 1 : used] != [pick.token]:
+                break
+            row.stored += 1
+        del row.queries[len(row.queries) - (len(picks) - used) :]  # those of guesses that failed
+        if ended:
+            return True
+        row.go_on(said, guessing=goes)
+        row.closing = row.watched and not goes
+        return not (goes or row.closing)
 
     def _leave(self, rows: list[Row]) -> None:
         self.seats.leave(rows)

@@ -51,9 +51,9 @@ class Pool:
                 self.owners.append(row)
         need, have = len(self.owners), self.kv.shape[2]
         if need > have:
-            # Memory that nobody has written to isn't there yet, so ample room costs nothing.
+            # Memory that nobody has written to isn't there yet, so ample room costs little.
             shape = list(self.kv.shape)
-            shape[2] = max(2 * need, 16)
+            shape[2] = max(4 * need, 16)
             room = _zeros(shape, self.kv.dtype)
             room[:, :, :have] = self.kv
             self.kv = room

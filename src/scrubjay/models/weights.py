@@ -7,10 +7,11 @@ on. Pickled weights are never loaded, from anywhere.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,8 @@ def _convert(gguf: Path, folder: Path) -> None:
     from safetensors.torch import save_file
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    with _quiet_transformers():
+    # Reading a GGUF file shows a bar that no setting turns off.
+    with _quiet_transformers(), redirect_stderr(io.StringIO()):
         place = {"gguf_file": gguf.name, "local_files_only": True}
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **place)
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **place)
