@@ -1,8 +1,8 @@
 """Continuous batching: whatever coroutines ask for at the same moment is computed together.
 
 One task per engine runs between the coroutines, in their own thread. Each turn it waits until
-everybody who can ask has asked, then makes one forward pass: over all newly arrived prompts and the
-next token of every unfinished row. A finished row leaves at once and its room goes to the next one
+everybody who can ask has asked, then makes one forward pass: over all newly arrived prompts, and of
+every unfinished row the next token and a guess of those after it (see ``echo``). A finished row leaves at once and its room goes to the next one
 waiting. What prompts have in common is computed and stored once, and what a finished row stored is
 kept while there is room, for an agent's next prompt often goes on from its last one (see
 ``seats``). Nothing depends on the clock: the same coroutines give the same passes, bit for bit.
@@ -48,7 +48,8 @@ class Engine:
         """
         Args:
             ends: token ids that end a text.
-            memory: bytes for keys and values; rows that don't fit wait.
+            memory: bytes for keys and values; rows that don't fit wait (the pool of rows gives back
+                what it once needed when it is empty, so up to twice as much may be held).
         """
         self.ends = frozenset(ends)
         self.runner = Runner(model)
@@ -116,7 +117,7 @@ class Engine:
     # -- passes ------------------------------------------------------------------------------
 
     def _pass(self) -> None:
-        """All of the rows just admitted, and the next token of every other row."""
+        """All of the rows just admitted, and the next token of every other row with its guess."""
         line = plan_pass(self._admitted, self.seats.pool)
         remember = any("hidden" in r.want for r in line.order)
         logits = self.runner(line.ids, line.positions, line.plan, line.wanted, remember)
