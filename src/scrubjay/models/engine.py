@@ -2,10 +2,11 @@
 
 One task per engine runs between the coroutines, in their own thread. Each turn it waits until
 everybody who can ask has asked, then makes one forward pass: over all newly arrived prompts, and of
-every unfinished row the next token and a guess of those after it (see ``echo``). A finished row leaves at once and its room goes to the next one
-waiting. What prompts have in common is computed and stored once, and what a finished row stored is
-kept while there is room, for an agent's next prompt often goes on from its last one (see
-``seats``). Nothing depends on the clock: the same coroutines give the same passes, bit for bit.
+every unfinished row the next token and a guess of those after it (see ``echo``). A finished row
+leaves at once and its room goes to the next one waiting. What prompts have in common is computed
+and stored once, and what a finished row stored is kept while there is room, for an agent's next
+prompt often goes on from its last one (see ``seats``). Nothing depends on the clock: the same
+coroutines give the same passes, bit for bit.
 """
 
 from __future__ import annotations
