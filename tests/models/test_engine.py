@@ -93,6 +93,17 @@ def test_families_share_prefixes_and_agree_with_transformers(kind):
         assert row.logprobs == pytest.approx(logprobs(model, row.prompt, row.tokens), abs=1e-4)
 
 
+def test_processors_without_a_fast_fused_kernel_get_the_same(monkeypatch):
+    model = tiny("llama")
+    monkeypatch.setattr("scrubjay.models.attention._fused", lambda q: False)
+    monkeypatch.setattr("scrubjay.models.attention._CACHED", 1000)  # blocks of 64 queries
+    engine = Engine(model, ends={1})
+    rows = together(engine, [Row(p, most=9) for p in [*sequences(24), list(range(2, 90)) * 2]])
+    for row in rows:
+        assert row.tokens == greedy(model, row.prompt, 9)
+        assert row.logprobs == pytest.approx(logprobs(model, row.prompt, row.tokens), abs=1e-4)
+
+
 def test_a_family_that_cannot_share_says_so_and_agrees(caplog):
     model = tiny("gemma2")
     with caplog.at_level(logging.WARNING):
