@@ -43,7 +43,7 @@ WANT = frozenset({"entropy", "hidden", "attention", "heads"})
 
 
 def generated(monkeypatch, guess) -> tuple[list[Row], int]:
-    """Rows in company, with ``guess(prompt, said so far)`` in place of the usual guesses; and how
+    """Rows in company, with ``guess(text so far)`` in place of the usual guesses; and how
     many passes they took."""
     passes = []
     run = Runner.__call__

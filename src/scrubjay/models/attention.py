@@ -37,7 +37,8 @@ class Store:
 
 @dataclass(slots=True)
 class Fresh:
-    """Shorter such runs, padded to one length."""
+    """Short runs that are computed whole in this pass and attend to themselves, padded to one
+    length (long ones need no padding: ``Plan.whole``)."""
 
     tokens: Tensor
     """(runs, length): index of each token in the line; padding repeats a token of the run."""
@@ -188,9 +189,7 @@ def _causal(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tens
         lse = lse.view(runs, groups, times, length).permute(0, 3, 1, 2)
     else:  # heads that share a key are more queries
         queries = split.transpose(1, 2).reshape(runs, groups, -1, size)
-        later = torch.ones(length, length, dtype=torch.bool).triu(1).repeat_interleave(times, 0)
-        mask = torch.zeros(later.shape, dtype=q.dtype).masked_fill_(later, -torch.inf)
-        o, lse = _in_steps(queries, keys, values, scale, mask, times)
+        o, lse = _in_steps(queries, keys, values, scale, times)
         o = o.view(runs, groups, length, times, size).transpose(1, 2)
         lse = lse.view(runs, groups, length, times).transpose(1, 2)
     return o.reshape(q.shape), lse.reshape(runs, length, heads)
@@ -203,8 +202,7 @@ def _grown(rows: Grown, layer: int, q: Tensor, scale: float, out: Tensor, total:
     size = q.shape[-1]
     queries = (q[rows.tokens] * scale).view(count, steps, groups, -1, size).transpose(1, 2)
     queries = queries.reshape(count, groups, -1, size)[rows.readers]
-    # Reading the keys takes the time, and oneDNN reads a matrix on the left about three times as
-    # fast as one on the right that it first has to transpose.
+    # Reading the keys takes the time: on the left of the product they needn't be transposed.
     scores = torch.matmul(keys, queries.transpose(-1, -2)).transpose(-1, -2).contiguous()
     scores.view(blocks, groups, steps, -1, scores.shape[-1]).add_(rows.mask)
     most = scores.amax(-1)[rows.table].amax(1)
@@ -239,13 +237,13 @@ def _fused(q: Tensor) -> bool:
 
 
 def _in_steps(
-    q: Tensor, k: Tensor, v: Tensor, scale: float, mask: Tensor | None = None, causal: int = 0
+    q: Tensor, k: Tensor, v: Tensor, scale: float, causal: int = 0
 ) -> tuple[Tensor, Tensor]:
     """Attention output (batch, groups, queries, size) and log-sum-exp (batch, groups, queries), by
     oneDNN's products over blocks of queries whose scores stay in the processor's cache.
 
-    ``causal``: that many queries in a row per key, none of which may see a later key (the mask says
-    so too); 0 if any may see any.
+    ``causal``: that many queries in a row per key, none of which may see a later key; 0 if any may
+    see any.
     """
     block = max(64, _CACHED // (q.shape[0] * q.shape[1] * k.shape[2]))
     keys = k.transpose(-1, -2)
@@ -254,8 +252,9 @@ def _in_steps(
         last = min(first + block, q.shape[2])
         seen = -(-last // causal) if causal else k.shape[2]
         scores = torch.matmul(q[:, :, first:last] * scale, keys[..., :seen])
-        if mask is not None:
-            scores += mask[..., first:last, :seen]
+        if causal:
+            own = torch.arange(first, last)[:, None] // causal
+            scores.masked_fill_(torch.arange(seen) > own, -torch.inf)
         o, lse = _weigh(scores, v[:, :, :seen])
         outs.append(o)
         sums.append(lse)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 LONGEST = 4
-"""Tokens guessed at a time: more are seldom right, and each is computed."""
+"""Tokens guessed at a time: each is computed, right or not."""
 
 
 class Echo:

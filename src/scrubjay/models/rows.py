@@ -124,6 +124,11 @@ class Row:
         return len(self.prompt) - (self.node.end if self.node else 0)
 
     @property
+    def reach(self) -> int:
+        """Places of its own that the next pass writes up to."""
+        return self.stored + 1 + len(self.draft) if self.tokens else self.prompted
+
+    @property
     def own(self) -> int:
         """Places for keys and values this row will ever need beside the shared ones."""
         return self.prompted + max(0, self.most - 1) + self.watched

@@ -54,14 +54,9 @@ class Seats:
         others take their room, and what they stored is read rather than computed again.
         """
         admitted = self._choose(list(islice(waiting, AHEAD)))
-        new = set(map(id, admitted))
-        self.pool.hold(
-            (row, row.prompted if id(row) in new else row.stored + 1 + len(row.draft))
-            for row in self.pool.rows
-        )
+        self.pool.hold((row, row.reach) for row in self.pool.rows)
         for row in admitted:
-            if row.blocks:
-                self.pool.write(row, row.found)
+            self.pool.write(row, row.found)
         return admitted
 
     def _choose(self, rows: list[Row]) -> list[Row]:
