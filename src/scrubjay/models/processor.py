@@ -1,0 +1,28 @@
+"""Which number format this processor multiplies matrices in fastest.
+
+Where it has instructions for bfloat16 they are usually worth two to several times those for
+float32. Not so on Intel's processors without tiles (AMX; a virtual machine may hide them): they
+know the instruction of AVX-512 for pairs of bfloat16, but it multiplies half as many numbers per
+second as the plain one for float32 (``make bench ONLY=formats``). AMD's do not share this.
+
+The rule looks at what the processor is and times nothing, so that the same machine always computes
+the same numbers.
+"""
+
+from __future__ import annotations
+
+
+def prefers_bfloat16() -> bool:
+    """Whether a model should compute in bfloat16 here rather than in float32."""
+    import torch
+
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        return False
+    return has_tiles() or not str(torch.cpu.get_capabilities().get("cpu_name")).startswith("Intel")
+
+
+def has_tiles() -> bool:
+    """Whether the processor has tiles for matrices (AMX)."""
+    import torch
+
+    return torch.cpu._is_amx_tile_supported()
