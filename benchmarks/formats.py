@@ -1,6 +1,7 @@
 """The number format our models take on this processor beside the other one.
 
-formats-batch    32 prompts of about 160 tokens that go on for 32, all at once
+formats-product  a layer's product alone: 2,048 rows of 576 numbers by a weight of 576 x 1,536
+formats-batch    32 prompts of 172 tokens that go on for 32, all at once
 formats-alone    one of them, where reading the weights takes the time
 formats-encoder  passages of the atlas through the built-in encoder, 300 at a time
 """
@@ -18,10 +19,11 @@ from rounds import THREADS, rounds, row
 ROUNDS = 5
 PROMPTS, TOKENS = 32, 32
 PASSAGES = 300
+REPEATS = 50
 
 
 def run() -> list[dict[str, Any]]:
-    """Three rows."""
+    """Four rows."""
     import torch
 
     from scrubjay.models.local import LocalModel
@@ -44,22 +46,20 @@ def run() -> list[dict[str, Any]]:
         made = row(name, [(amount / a, amount / b) for a, b in seconds], names[1], unit)
         return made | {"machine": f"{platform.machine()}, {THREADS} threads, ours in {names[0]}"}
 
-    return [
-        rate(
-            f"formats-{name}",
-            [partial(_generate, m, count) for m in models],
-            count * TOKENS,
-            "tokens/s",
-        )
-        for name, count in (("batch", PROMPTS), ("alone", 1))
-    ] + [
-        rate(
-            "formats-encoder",
-            [partial(e.encode, texts) for e in encoders],
-            PASSAGES,
-            "passages/s",
-        )
-    ]
+    layers = [torch.nn.Linear(576, 1536, bias=False, dtype=getattr(torch, n)) for n in names]
+    inputs = [torch.randn(2048, 576, dtype=layer.weight.dtype) for layer in layers]
+    products = [partial(_repeat, layer, x) for layer, x in zip(layers, inputs)]
+    rows = [rate("formats-product", products, REPEATS, "products/s")]
+    for name, count in (("batch", PROMPTS), ("alone", 1)):
+        tales = [partial(_generate, m, count) for m in models]
+        rows.append(rate(f"formats-{name}", tales, count * TOKENS, "tokens/s"))
+    readings = [partial(e.encode, texts) for e in encoders]
+    return [*rows, rate("formats-encoder", readings, PASSAGES, "passages/s")]
+
+
+def _repeat(layer: Any, x: Any) -> None:
+    for _ in range(REPEATS):
+        layer(x)
 
 
 def _generate(model: Any, count: int) -> None:

@@ -2,8 +2,8 @@
 
 Where it has instructions for bfloat16 they are usually worth two to several times those for
 float32. Not so on Intel's processors without tiles (AMX; a virtual machine may hide them): they
-know the instruction of AVX-512 for pairs of bfloat16, but it multiplies half as many numbers per
-second as the plain one for float32 (``make bench ONLY=formats``). AMD's do not share this.
+know AVX-512's instruction for pairs of bfloat16, but multiply by it more slowly than by the plain
+ones for float32 (``make bench ONLY=formats`` measures it). Other makers' keep bfloat16.
 
 The rule looks at what the processor is and times nothing, so that the same machine always computes
 the same numbers.
