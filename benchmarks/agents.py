@@ -3,9 +3,9 @@
 64 multi-hop questions of the atlas, DRAGIN and IRCoT, the same agent code, prompts and index. Ours
 answers all 64 concurrently, with 3 GB for keys and values. The peer is what one writes without an
 engine: questions one after another, each call a ``transformers.generate`` of batch 1 with its own
-KV cache; both in the number format our engine takes on this processor. Entropy comes from
-the logits it returns, attention from one more pass with eager attention, since the fast kernels
-return none. The peer is slow, so each round it answers eight of the 64 (questions are alike, and
+KV cache; both in the number format our engine takes on this processor. Entropy comes from the
+logits it returns, attention from one more pass with eager attention, since the fast kernels return
+none. The peer is slow, so each round it answers eight of the 64 (questions are alike, and
 its rate doesn't depend on how many there are); ours answers all 64 in every round.
 
 In bfloat16 a batch's rounding decides some tokens, and one other token makes another search.

@@ -11,6 +11,8 @@ torch = pytest.importorskip("torch")
 from scrubjay.core.errors import ModelError  # noqa: E402
 from scrubjay.models import weights  # noqa: E402
 
+TYPES = ("auto", "float32", "bfloat16")
+
 
 def save(folder, config, *, tokenizer: bool = True) -> None:
     """A random model of this configuration, with a two-word tokenizer."""
@@ -44,6 +46,15 @@ def test_a_local_folder_loads_in_the_type_asked_for(tmp_path):
     assert loaded.model.dtype == torch.bfloat16
     assert len(loaded.tokenizer) == 2
     assert not any(p.requires_grad for p in loaded.model.parameters())
+
+
+@pytest.mark.parametrize("prefers", [True, False])
+def test_auto_is_the_type_the_processor_prefers(tmp_path, monkeypatch, prefers):
+    save(tmp_path, llama())
+    monkeypatch.setattr(weights, "prefers_bfloat16", lambda: prefers)
+    types = {d: weights.load_weights(str(tmp_path), dtype=d).model.dtype for d in TYPES}
+    auto = torch.bfloat16 if prefers else torch.float32
+    assert types == {"auto": auto, "float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def test_an_encoder_is_refused(tmp_path):

@@ -1,9 +1,9 @@
-"""Which number format this processor multiplies matrices in fastest.
+"""Which number format models compute in on this processor.
 
-Where it has instructions for bfloat16 they are usually faster than those for float32. Not so on
-Intel's processors without tiles (AMX; a virtual machine may hide them): they know AVX-512's
-instruction for pairs of bfloat16, but multiply by it more slowly than by the plain ones for float32
-(``make bench ONLY=formats`` measures it). Other makers' keep bfloat16.
+bfloat16 where it has instructions for that, with one exception: Intel's processors without tiles
+(AMX; a virtual machine may hide them) know AVX-512's instruction for pairs of bfloat16, but
+multiply by it more slowly than by the plain ones for float32. ``make bench ONLY=formats`` compares
+the format taken here with the other.
 
 The rule looks at what the processor is and times nothing, so that the same machine always computes
 the same numbers.

@@ -42,8 +42,8 @@ def load_weights(spec: str, *, dtype: str = "auto") -> Weights:
 
     Args:
         spec: ``smollm2-135m``, a local folder, or a Hugging Face id.
-        dtype: ``float32``, ``bfloat16``, or ``auto``: bfloat16 where the processor multiplies
-            faster in it, float32 elsewhere (see ``processor``).
+        dtype: ``float32``, ``bfloat16``, or ``auto``: the one this processor prefers (see
+            ``processor``).
 
     Raises:
         ModelError: nothing of that name can be found or reached, it is not a causal language

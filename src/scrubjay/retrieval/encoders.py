@@ -71,9 +71,8 @@ def load_encoder(spec: str | os.PathLike[str] = MINILM) -> SentenceEncoder:
 class SentenceEncoder:
     """A sentence-transformers model as an ``Encoder``.
 
-    Where the processor multiplies faster in bf16, so does the model (with AMX about three times as
-    fast; the cosine to the fp32 vector stays above 0.99); vectors are float32 and of length 1 in
-    any case.
+    The model computes in the number format the processor prefers; vectors are float32 and of length
+    1 in any case, and the cosine of those from bf16 to those from fp32 stays above 0.99.
     """
 
     BATCH = 32
