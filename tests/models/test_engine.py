@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 from scrubjay.core.coalesce import Coalescer  # noqa: E402
 from scrubjay.core.randomness import stream  # noqa: E402
 from scrubjay.models.engine import Engine  # noqa: E402
+from scrubjay.models.packing import plan_pass  # noqa: E402
 from scrubjay.models.prefix import PrefixTree  # noqa: E402
 from scrubjay.models.rows import Row  # noqa: E402
 from scrubjay.models.runner import Runner  # noqa: E402
@@ -93,12 +94,28 @@ def test_families_share_prefixes_and_agree_with_transformers(kind):
         assert row.logprobs == pytest.approx(logprobs(model, row.prompt, row.tokens), abs=1e-4)
 
 
-def test_processors_without_a_fast_fused_kernel_get_the_same(monkeypatch):
-    model = tiny("llama")
-    monkeypatch.setattr("scrubjay.models.attention._fused", lambda q: False)
+@pytest.mark.parametrize("fused", [True, False])
+def test_long_and_short_rows_under_the_same_prefixes(fused, monkeypatch):
+    """On processors with a fast fused kernel, and on those without."""
+    model, plans = tiny("llama"), []
+    monkeypatch.setattr("scrubjay.models.attention._fused", lambda q: fused)
     monkeypatch.setattr("scrubjay.models.attention._CACHED", 1000)  # blocks of 64 queries
+
+    def planned(*args):
+        line = plan_pass(*args)
+        plans.append(line.plan)
+        return line
+
+    monkeypatch.setattr("scrubjay.models.engine.plan_pass", planned)
     engine = Engine(model, ends={1})
-    rows = together(engine, [Row(p, most=9) for p in [*sequences(24), list(range(2, 90)) * 2]])
+    head, deep = list(range(2, 90)), list(range(90, 2, -1))
+    lengths = (70, 5, 90, 20, 200, 64, 63)
+    tails = [[2 + (11 * i + j * j) % 95 for j in range(n)] for i, n in enumerate(lengths)]
+    prompts = [head + part + tail for part in ([], deep) for tail in tails]
+    rows = together(engine, [Row(p, most=9) for p in prompts])
+    (first, *_) = plans
+    assert {len(run.before) for run in first.long} == {0, 1, 2}
+    assert any(not isinstance(shared.tokens, slice) for shared in first.shared)
     for row in rows:
         assert row.tokens == greedy(model, row.prompt, 9)
         assert row.logprobs == pytest.approx(logprobs(model, row.prompt, row.tokens), abs=1e-4)

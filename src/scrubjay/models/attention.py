@@ -1,9 +1,11 @@
 """Attention over packed rows that share prefixes.
 
 All tokens of a pass lie in one line (1, tokens), so nothing is padded. Layer by layer the new keys
-and values are stored, then each row attends to its own tokens and to every shared node above it;
-the partial results are merged by their log-sum-exp, which gives exactly the softmax over all of
-them (the "cascade" of shared-prefix attention):
+and values are stored, then each run of tokens attends to itself and to all that is stored before
+it. A long run has all keys it attends to laid side by side. Short runs under one shared node are
+put together: they attend to the node at once and to themselves apart, and the partial results are
+merged by their log-sum-exp, which gives exactly the softmax over all of them (the "cascade" of
+shared-prefix attention):
 
     out = Σ_i exp(l_i) out_i / Σ_i exp(l_i),   l_i = log Σ_j exp(q · k_j)  over part i.
 
@@ -38,9 +40,19 @@ class Store:
 
 
 @dataclass(slots=True)
+class Long:
+    """A long run that is computed whole in this pass."""
+
+    tokens: slice
+    """Its place in the line."""
+    before: list[Tensor]
+    """What it attends to beside itself: each (2, layers, key-value heads, tokens, head size)."""
+
+
+@dataclass(slots=True)
 class Fresh:
     """Short runs that are computed whole in this pass and attend to themselves, padded to one
-    length (long ones need no padding: ``Plan.whole``)."""
+    length."""
 
     tokens: Tensor
     """(runs, length): index of each token in the line; padding repeats a token of the run."""
@@ -68,12 +80,11 @@ class Grown:
 
 @dataclass(slots=True)
 class Shared:
-    """Everything below one node attends to it: ``line[first:last]`` over ``kv``."""
+    """All short runs below one node attend to it: ``line[tokens]`` over ``kv``."""
 
     kv: Tensor
     """(2, layers, key-value heads, tokens, head size)."""
-    first: int
-    last: int
+    tokens: slice | Tensor
 
 
 @dataclass(slots=True)
@@ -81,8 +92,7 @@ class Plan:
     """One pass: what is stored where, and who attends to what. The same for every layer."""
 
     stores: list[Store] = field(default_factory=list)
-    whole: list[slice] = field(default_factory=list)
-    """Long runs of the line that are computed whole in this pass and attend to themselves."""
+    long: list[Long] = field(default_factory=list)
     fresh: list[Fresh] = field(default_factory=list)
     grown: Grown | None = None
     shared: list[Shared] = field(default_factory=list)
@@ -100,18 +110,17 @@ class Plan:
             self.queries = q[self.watched].float() * scale
         out = torch.empty_like(q, memory_format=torch.contiguous_format)
         total = torch.empty(q.shape[:2], dtype=torch.float32)
-        for part in self.whole:
-            o, lse = _causal(q[None, part], k[None, part], v[None, part], scale)
-            out[part], total[part] = o[0], lse[0]
+        for run in self.long:
+            part, before = run.tokens, [kv[:, layer] for kv in run.before]
+            out[part] = _long(q[part], k[part], v[part], before, scale)
         for fresh in self.fresh:
             _fresh(fresh, q, k, v, scale, out, total)
         if self.grown is not None:
             _grown(self.grown, layer, q, scale, out, total)
         for shared in self.shared:
-            part = slice(shared.first, shared.last)
-            keys, values = shared.kv[0, layer], shared.kv[1, layer]
-            o, lse = _over(q[part], keys, values, scale)
-            _merge(out[part], total[part], o, lse)
+            so_far, sums = out[shared.tokens], total[shared.tokens]
+            _merge(so_far, sums, *_over(q[shared.tokens], shared.kv[:, layer], scale))
+            out[shared.tokens], total[shared.tokens] = so_far, sums
         return out
 
     @contextmanager
@@ -165,6 +174,17 @@ def register() -> None:
     AttentionInterface.register(NAME, attend)
 
 
+def _long(q: Tensor, k: Tensor, v: Tensor, before: list[Tensor], scale: float) -> Tensor:
+    """A run (tokens, heads, size) that attends to itself and to what comes before it."""
+    if not _fused(q):
+        own = torch.stack([k, v]).transpose(1, 2)
+        return _side_by_side(q, torch.cat([*before, own], 2), scale)
+    o, lse = (x[0] for x in _causal(q[None], k[None], v[None], scale))
+    if before:
+        _merge(o, lse, *_over(q, torch.cat(before, 2), scale))
+    return o
+
+
 def _fresh(
     run: Fresh, q: Tensor, k: Tensor, v: Tensor, scale: float, out: Tensor, total: Tensor
 ) -> None:
@@ -178,23 +198,15 @@ def _causal(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tens
     log-sum-exp (runs, tokens, heads)."""
     runs, length, heads, size = q.shape
     groups = k.shape[2]
-    times = heads // groups
-    split = q.view(runs, length, groups, times, size)
-    keys, values = (x.transpose(1, 2) for x in (k, v))
-    if _fused(q):  # batches of the heads that share a key, which then needn't be repeated for them
-        queries = split.permute(0, 2, 3, 1, 4).reshape(runs * groups, times, length, size)
-        keys, values = (
-            x.reshape(-1, 1, length, size).expand(-1, times, -1, -1) for x in (keys, values)
-        )
-        o, lse = _flash(queries, keys, values, is_causal=True, scale=scale)
-        o = o.view(runs, groups, times, length, size).permute(0, 3, 1, 2, 4)
-        lse = lse.view(runs, groups, times, length).permute(0, 3, 1, 2)
-    else:  # heads that share a key are more queries
-        queries = split.transpose(1, 2).reshape(runs, groups, -1, size)
-        o, lse = _in_steps(queries, keys, values, scale, times)
-        o = o.view(runs, groups, length, times, size).transpose(1, 2)
-        lse = lse.view(runs, groups, length, times).transpose(1, 2)
-    return o.reshape(q.shape), lse.reshape(runs, length, heads)
+    # Batches of the heads that share a key, which then needn't be repeated for them.
+    queries = q.unflatten(2, (groups, -1)).permute(0, 2, 3, 1, 4).flatten(0, 1)
+    keys, values = (
+        x.transpose(1, 2).reshape(-1, 1, length, size).expand(-1, queries.shape[1], -1, -1)
+        for x in (k, v)
+    )
+    o, lse = _flash(queries, keys, values, is_causal=True, scale=scale)
+    o = o.reshape(runs, heads, length, size).transpose(1, 2).contiguous()
+    return o, lse.reshape(runs, heads, length).transpose(1, 2).contiguous()
 
 
 def _grown(rows: Grown, layer: int, q: Tensor, scale: float, out: Tensor, total: Tensor) -> None:
@@ -219,48 +231,55 @@ def _grown(rows: Grown, layer: int, q: Tensor, scale: float, out: Tensor, total:
     total[rows.tokens] = lse.reshape(count, steps, -1)
 
 
-def _over(q: Tensor, k: Tensor, v: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    """All queries over all keys: (tokens, heads, size) and log-sum-exp (tokens, heads)."""
+def _over(q: Tensor, kv: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+    """All queries over all of ``kv`` (2, key-value heads, all, size): (tokens, heads, size) and
+    log-sum-exp (tokens, heads)."""
     n, heads, size = q.shape
-    groups = k.shape[0]
-    queries = q.view(n, groups, -1, size).transpose(0, 1).reshape(1, groups, -1, size)
+    groups = kv.shape[1]
+    queries = q.view(n, groups, -1, size).transpose(0, 1).reshape(groups, -1, size)
     if _fused(q):
-        o, lse = _flash(queries, k[None], v[None], scale=scale)
+        o, lse = (x[0] for x in _flash(queries[None], kv[None, 0], kv[None, 1], scale=scale))
     else:
-        o, lse = _in_steps(queries, k[None], v[None], scale)
+        o, lse = _in_steps(queries * scale, kv)
     o = o.view(groups, n, -1, size).transpose(0, 1).reshape(n, heads, size)
     return o, lse.reshape(groups, n, -1).transpose(0, 1).reshape(n, heads)
 
 
 def _fused(q: Tensor) -> bool:
     """Whether PyTorch's fused kernel is the fastest for many queries: in bfloat16 it multiplies
-    matrices no faster than in float32, unless the processor has tiles for them (AMX)."""
+    matrices no faster than in float32, unless the processor has tiles for them (AMX). Elsewhere
+    oneDNN multiplies, blocks of queries whose scores stay in the processor's cache."""
     return q.dtype == torch.float32 or has_tiles()
 
 
-def _in_steps(
-    q: Tensor, k: Tensor, v: Tensor, scale: float, causal: int = 0
-) -> tuple[Tensor, Tensor]:
-    """Attention output (batch, groups, queries, size) and log-sum-exp (batch, groups, queries), by
-    oneDNN's products over blocks of queries whose scores stay in the processor's cache.
+def _side_by_side(q: Tensor, kv: Tensor, scale: float) -> Tensor:
+    """Queries (tokens, heads, size) of the last tokens over ``kv`` (2, key-value heads, all, size),
+    none over a later one."""
+    n, heads, size = q.shape
+    groups, most = kv.shape[1:3]
+    queries = (q * scale).view(n, groups, -1, size).permute(1, 2, 0, 3)
+    keys, out = kv[0].transpose(1, 2), torch.empty(n, heads, size, dtype=q.dtype)
+    block = max(64, _CACHED // (heads * most))
+    later = torch.full((block, block), -torch.inf, dtype=q.dtype).triu(1)
+    for first in range(0, n, block):
+        last = min(first + block, n)
+        length, seen = last - first, most - n + last
+        scores = torch.bmm(queries[:, :, first:last].flatten(1, 2), keys[..., :seen])
+        own = scores.view(groups, -1, length, seen)[..., seen - length :]
+        own += later[:length, :length]
+        o = torch.bmm(scores.softmax(-1), kv[1, :, :seen])
+        out[first:last] = o.view(heads, length, size).transpose(0, 1)
+    return out
 
-    ``causal``: that many queries in a row per key, none of which may see a later key; 0 if any may
-    see any.
-    """
-    block = max(64, _CACHED // (q.shape[0] * q.shape[1] * k.shape[2]))
-    keys = k.transpose(-1, -2)
-    outs, sums = [], []
-    for first in range(0, q.shape[2], block):
-        last = min(first + block, q.shape[2])
-        seen = -(-last // causal) if causal else k.shape[2]
-        scores = torch.matmul(q[:, :, first:last] * scale, keys[..., :seen])
-        if causal:
-            own = torch.arange(first, last)[:, None] // causal
-            scores.masked_fill_(torch.arange(seen) > own, -torch.inf)
-        o, lse = _weigh(scores, v[:, :, :seen])
-        outs.append(o)
-        sums.append(lse)
-    return (outs[0], sums[0]) if len(outs) == 1 else (torch.cat(outs, 2), torch.cat(sums, 2))
+
+def _in_steps(q: Tensor, kv: Tensor) -> tuple[Tensor, Tensor]:
+    """Queries (key-value heads, queries, size), scaled, over all of ``kv``: output of their shape
+    and log-sum-exp (key-value heads, queries)."""
+    block = max(64, _CACHED // (q.shape[0] * kv.shape[2]))
+    keys = kv[0].transpose(1, 2)
+    parts = [_weigh(torch.bmm(some, keys), kv[1]) for some in q.split(block, 1)]
+    outs, sums = zip(*parts)
+    return (outs[0], sums[0]) if len(parts) == 1 else (torch.cat(outs, 1), torch.cat(sums, 1))
 
 
 def _weigh(scores: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -268,10 +287,10 @@ def _weigh(scores: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     most = scores.amax(-1, keepdim=True)
     weights = scores.sub_(most).exp_()
     total = weights.sum(-1, keepdim=True, dtype=torch.float32)
-    return torch.matmul(weights, v).div_(total), total.log_().add_(most)[..., 0]
+    return torch.bmm(weights, v).div_(total), total.log_().add_(most)[..., 0]
 
 
-_CACHED = 700_000
+_CACHED = 1_000_000
 """Scores worked on at a time."""
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from scrubjay.models.attention import Fresh, Grown, Plan, Shared, Store
+from scrubjay.models.attention import Fresh, Grown, Long, Plan, Shared, Store
 from scrubjay.models.pool import BLOCK, Pool
 from scrubjay.models.prefix import Node
 from scrubjay.models.rows import Row
 
 LONG = 64
-"""A run of at least so many tokens attends to itself alone, not padded beside others."""
+"""A run of at least so many tokens attends alone, neither padded nor put together with others."""
 
 
 @dataclass(slots=True)
@@ -40,7 +40,7 @@ def plan_pass(new: list[Row], pool: Pool | None) -> Line:
     """Everything of the ``new`` rows that isn't stored yet, their own tokens and their new nodes;
     and of every other row in the pool the pending token and the guess of what follows it."""
     plan, ids, positions = Plan(), list[int](), list[int]()
-    runs: list[tuple[int, int]] = []
+    runs, short = list[tuple[int, int]](), list[int]()
     wanted: list[int] = []
     spans: list[tuple[int, int]] = []
     opened: list[tuple[Node, int]] = []
@@ -50,47 +50,57 @@ def plan_pass(new: list[Row], pool: Pool | None) -> Line:
     unstored = set(map(id, new))
     going = [r for r in pool.rows if id(r) not in unstored] if pool else []
     order = _by_prefix([*new, *going])
+
+    def attend(first: int, before: list[Tensor]) -> bool:
+        """The end of the line, from ``first`` on, is a run. Returns: whether it is a long one."""
+        if long := len(ids) - first >= LONG:
+            plan.long.append(Long(slice(first, len(ids)), before))
+        else:
+            runs.append((first, len(ids)))
+            short.extend(range(first, len(ids)))
+        return long
+
     for row in order:
         assert row.node is not None
         chain = row.node.chain()
-        _close(opened, chain, len(ids), plan)
+        _close(opened, chain, short, plan)
         for node in chain[len(opened) :]:
             if not node.ready:
                 nodes.append(node)
                 first = len(ids)
                 ids += node.tokens
                 positions += range(node.start, node.end)
-                runs.append((first, len(ids)))
+                attend(first, [n.kv for n, _ in opened])
                 part = slice(first, len(ids))
                 plan.stores.append(Store(node.kv.transpose(2, 3), part, slice(None)))
-            opened.append((node, len(ids)))
+            opened.append((node, len(short)))
         first, begin = len(ids), len(wanted)
         if id(row) not in unstored:
             ids += [row.pending, *row.draft]
             at = len(row.prompt) + len(row.tokens) - 1
             positions += range(at, at + 1 + len(row.draft))
             wanted += range(first, len(ids))
+            short += range(first, len(ids))
             grown.append((row, first))
             places.add(row, row.stored, first, len(ids))
         else:
             ids += row.prompt[row.start :]
             positions += range(row.start, len(row.prompt))
-            runs.append((first, len(ids)))
+            if not attend(first, [*(n.kv for n in chain), *row.found]):
+                plan.shared += [Shared(kv, slice(first, len(ids))) for kv in row.found]
             if row.scored_from is not None:
                 scored = first + row.scored_from - 1 - row.start
                 wanted += range(scored, len(ids) - (0 if row.most else 1))
             else:
                 wanted.append(len(ids) - 1)
-            plan.shared += [Shared(kv, first, len(ids)) for kv in row.found]
             if row.blocks:
                 places.add(row, row.adopted, first, len(ids))
         spans.append((begin, len(wanted)))
-    _close(opened, [], len(ids), plan)
+    _close(opened, [], short, plan)
     if pool and pool.rows:
         plan.stores.append(places.store(pool))
         plan.grown = _grown(pool, grown) if grown else None
-    plan.whole = [slice(*run) for run in runs if run[1] - run[0] >= LONG]
-    plan.fresh = [_pad(g) for g in _similar([r for r in runs if r[1] - r[0] < LONG])]
+    plan.fresh = [_pad(group) for group in _similar(runs)]
     watched = [
         i for r, s in zip(order, spans) if r.watched and id(r) not in unstored for i in range(*s)
     ]
@@ -159,15 +169,17 @@ def _by_prefix(rows: list[Row]) -> list[Row]:
     return [rows[i] for _, i in sorted(keys)]
 
 
-def _close(opened: list[tuple[Node, int]], chain: list[Node], at: int, plan: Plan) -> None:
-    """End the nodes the next row isn't under; their slice of the line is known now."""
+def _close(opened: list[tuple[Node, int]], chain: list[Node], short: list[int], plan: Plan) -> None:
+    """End the nodes the next row isn't under; which ``short`` runs are below them is known now."""
     keep = 0
     while keep < min(len(opened), len(chain)) and opened[keep][0] is chain[keep]:
         keep += 1
     while len(opened) > keep:
         node, first = opened.pop()
-        if at > first:
-            plan.shared.append(Shared(node.kv, first, at))
+        if below := short[first:]:
+            whole = below[-1] - below[0] + 1 == len(below)
+            tokens = slice(below[0], below[-1] + 1) if whole else torch.tensor(below)
+            plan.shared.append(Shared(node.kv, tokens))
 
 
 def _similar(runs: list[tuple[int, int]]) -> list[list[tuple[int, int]]]:
