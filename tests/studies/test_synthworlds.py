@@ -9,6 +9,7 @@ from random import Random
 
 import pytest
 
+from scrubjay.core.files import cache_dir
 from scrubjay.core.finding import Finding, Verdict
 from scrubjay.studies import get_study
 from scrubjay.studies.synthworlds import merge
@@ -179,9 +180,12 @@ def test_parts_merge_into_one_finding(stage: Stage) -> None:
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Finding]]:
-    """A whole smoke run in a cache of its own."""
+    """A whole smoke run in a cache of its own, in which only the embedded model is there."""
+    folder = tmp_path_factory.mktemp("synthworlds")
+    (folder / "cache").mkdir()
+    for kept in ("assets", "models"):
+        (folder / "cache" / kept).symlink_to(cache_dir(kept))
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("synthworlds")
         patch.setenv("SCRUBJAY_CACHE", str(folder / "cache"))
         yield folder, get_study("synthworlds").run("smoke", folder / "results")
 

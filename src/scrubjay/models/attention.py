@@ -259,7 +259,7 @@ def _side_by_side(q: Tensor, kv: Tensor, scale: float) -> Tensor:
     groups, most = kv.shape[1:3]
     queries = (q * scale).view(n, groups, -1, size).permute(1, 2, 0, 3)
     keys, out = kv[0].transpose(1, 2), torch.empty(n, heads, size, dtype=q.dtype)
-    block = max(64, _CACHED // (heads * most))
+    block = min(n, max(64, _CACHED // (heads * most)))
     later = torch.full((block, block), -torch.inf, dtype=q.dtype).triu(1)
     for first in range(0, n, block):
         last = min(first + block, n)
