@@ -446,7 +446,6 @@ BOMB = gzip.compress(b" " * 100_000_000)
         (send(429, "", Retry_After="Fri, 31 Dec 9999 23:59:59 -2359"), "asks to wait 2"),
         (send(418, "tea"), "(status 418): tea"),
     ],
-    ids=str,
 )  # fmt: skip
 def test_garbage_is_one_printable_sentence(step, sentence):
     with Scripted(step) as server:
