@@ -9,7 +9,7 @@ demo: .venv/.all  ## Measure memory against reading: real world, invented twin, 
 	$(BIN)/scrubjay gap --world atlas --model smollm2-135m --questions 40 --twins 1 --out runs/demo
 
 test: .venv/.dev check  ## Lint, types, import contract, tests
-	$(BIN)/pytest
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile  # two at a time, a processor each
 
 check: .venv/.dev
 	$(BIN)/ruff check src tests benchmarks

@@ -165,4 +165,4 @@ def test_any_graph(mentions: list[list[int]]) -> None:
         if page != goal:
             mean = np.mean([times[u] for u in pages.links(page)])
             assert times[page] == pytest.approx(1 + mean)
-            assert times[page] >= pages.shortest(page, goal)
+            assert times[page] > pages.shortest(page, goal) - 1e-9
