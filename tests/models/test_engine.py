@@ -94,10 +94,11 @@ def test_families_share_prefixes_and_agree_with_transformers(kind):
         assert row.logprobs == pytest.approx(logprobs(model, row.prompt, row.tokens), abs=1e-4)
 
 
+@pytest.mark.parametrize("kind", ["llama", "gpt2", "gemma"])  # heads that share keys: 2, 1, all
 @pytest.mark.parametrize("fused", [True, False])
-def test_long_and_short_rows_under_the_same_prefixes(fused, monkeypatch):
+def test_long_and_short_rows_under_the_same_prefixes(fused, kind, monkeypatch):
     """On processors with a fast fused kernel, and on those without."""
-    model, plans = tiny("llama"), []
+    model, plans = tiny(kind), []
     monkeypatch.setattr("scrubjay.models.attention._fused", lambda q: fused)
     monkeypatch.setattr("scrubjay.models.attention._CACHED", 1000)  # blocks of 64 queries
 
