@@ -1,6 +1,6 @@
 """From rows to one line of tokens and the plan of who attends to what.
 
-Tokens are ordered by shared prefix, so that everything below a node is one slice of the line.
+Tokens are ordered by shared prefix, so that everything below a node lies side by side.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def plan_pass(new: list[Row], pool: Pool | None) -> Line:
     """Everything of the ``new`` rows that isn't stored yet, their own tokens and their new nodes;
     and of every other row in the pool the pending token and the guess of what follows it."""
     plan, ids, positions = Plan(), list[int](), list[int]()
-    runs, short = list[tuple[int, int]](), list[int]()
+    runs, short = list[tuple[int, int]](), list[int]()  # short ones, and their tokens
     wanted: list[int] = []
     spans: list[tuple[int, int]] = []
     opened: list[tuple[Node, int]] = []
