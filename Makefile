@@ -8,8 +8,9 @@ BIN := .venv/bin
 demo: .venv/.all  ## Measure memory against reading: real world, invented twin, one small model
 	$(BIN)/scrubjay gap --world atlas --model smollm2-135m --questions 40 --twins 1 --out runs/demo
 
+# Two test files at a time, each with a processor of its own.
 test: .venv/.dev check  ## Lint, types, import contract, tests
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile  # two at a time, a processor each
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 check: .venv/.dev
 	$(BIN)/ruff check src tests benchmarks

@@ -237,7 +237,7 @@ def test_an_endpoint_that_dies_in_the_middle_costs_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SCRUBJAY_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("SCRUBJAY_PATIENCE", "3")
+    monkeypatch.setenv("SCRUBJAY_PATIENCE", "10")
     port, log = free_port(), tmp_path / "log"
     words = [
         *("gap", "--world", "random:60", "--settings", "closed-book"),

@@ -112,7 +112,7 @@ def test_long_and_short_rows_under_the_same_prefixes(fused, kind, monkeypatch):
     head, deep = list(range(2, 90)), list(range(90, 2, -1))
     lengths = (70, 5, 90, 20, 200, 64, 63)
     tails = [[2 + (11 * i + j * j) % 95 for j in range(n)] for i, n in enumerate(lengths)]
-    prompts = [head + part + tail for part in ([], deep) for tail in tails]
+    prompts = [head + part + tail for part in ([], deep) for tail in tails] + sequences(24)
     rows = together(engine, [Row(p, most=9) for p in prompts])
     (first, *_) = plans
     assert {len(run.before) for run in first.long} == {0, 1, 2}

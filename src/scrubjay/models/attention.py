@@ -118,7 +118,7 @@ class Plan:
         if self.grown is not None:
             _grown(self.grown, layer, q, scale, out, total)
         for shared in self.shared:
-            so_far, sums = out[shared.tokens], total[shared.tokens]
+            so_far, sums = out[shared.tokens], total[shared.tokens]  # copies, if not of a slice
             _merge(so_far, sums, *_over(q[shared.tokens], shared.kv[:, layer], scale))
             out[shared.tokens], total[shared.tokens] = so_far, sums
         return out
