@@ -110,7 +110,7 @@ def _gap(row: GapRow) -> str:
         return f"knowing the real names is worth {points(row.gap)} points ({interval})"
     if side < 0:
         return f"the invented world is ahead by {points(-row.gap)} points ({interval})"
-    return f"a difference of {points(row.gap)} points ({interval}), which may as well be none"
+    return f"a difference of {points(row.gap)} points ({interval}), which may be chance"
 
 
 def _closing(closed: ReductionRow, base: GapRow) -> str:
