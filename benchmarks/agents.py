@@ -11,6 +11,11 @@ its rate doesn't depend on how many there are); ours answers all 64 in every rou
 In bfloat16 a batch's rounding decides some tokens, and one other token makes another search.
 ``same_answers`` is the share of the peer's answers that ours equal; ``same_answers_float32`` the
 same in float32 over the first few.
+
+``at_most`` is the ratio that no engine could pass here: the same answers from matrix products
+alone, of every distinct beginning of a prompt once, at the best rate this processor reaches with
+the model's own weights. What isn't a product (softmax, norms, moving keys) is taken to cost
+nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ import platform
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +43,7 @@ DTYPES = ("auto", "float32")
 
 
 def run() -> list[dict[str, Any]]:
-    """One row per agent."""
+    """One row per agent, named by the number format too: processors with another keep theirs."""
     import torch
 
     from scrubjay.models.local import LocalModel
@@ -69,11 +74,13 @@ def _compare(
         rates.append((a, b))
         same += sum(x.text == y.text for x, y in zip(answers[i * EACH :], others))
         calls = statistics.mean(x.trace.cost.calls for x in answers)
+    least = _products(usual, answers) / _rate(usual.model)
     few = questions[:EXACT]
     exact = _Together(name, full, index)(few), _OneByOne(name, OneAtATime(full), index)(few)
     ratios = [a / b for a, b in rates]
+    dtype = str(usual.model.dtype).removeprefix("torch.")
     return {
-        "name": f"agents-{name}",
+        "name": f"agents-{name}-{dtype}",
         "ours": round(statistics.median(a for a, _ in rates), 3),
         "peer": round(statistics.median(b for _, b in rates), 3),
         "peer_name": "transformers.generate, one question after another",
@@ -81,11 +88,59 @@ def _compare(
         "ratio": round(statistics.median(ratios), 2),
         "low": round(min(ratios), 2),
         "high": round(max(ratios), 2),
+        "at_most": round(len(questions) / least / statistics.median(b for _, b in rates), 2),
         "same_answers": round(same / ROUNDS / EACH, 2),
         "same_answers_float32": round(statistics.mean(x.text == y.text for x, y in zip(*exact)), 2),
         "calls_per_question": round(calls, 1),
-        "machine": f"{platform.machine()}, {THREADS} threads, {str(usual.model.dtype)[6:]}",
+        "machine": f"{platform.machine()}, {THREADS} threads, {dtype}",
     }
+
+
+def _products(local: Any, answers: Sequence[Any]) -> float:
+    """Multiplications and additions that these answers can't do without: each distinct beginning
+    of a prompt and what was written after it passes the layers once and attends to what is before
+    it, and every written token is chosen among the vocabulary."""
+    from scrubjay.core.trace import Generated
+
+    layers, (words, width) = local.model.model, local.model.lm_head.weight.shape
+    weights = sum(m.weight.numel() for m in _linear(layers))
+    config = layers.config
+    attended = config.num_hidden_layers * config.num_attention_heads * config.head_dim
+    known: dict[int, Any] = {}
+    total = 0.0
+    for step in (s for a in answers for s in a.trace if isinstance(s, Generated)):
+        node = known
+        for before, token in enumerate(local.codec.prompt(step.prompt + step.text)):
+            if token not in node:
+                node[token] = {}
+                total += 2 * weights + 4 * attended * (before + 1)
+            node = node[token]
+        total += 2 * words * width * step.cost.tokens_out
+    return total
+
+
+def _rate(model: Any) -> float:
+    """Multiplications and additions a second in the products of one layer, as fast as they get."""
+    import torch
+
+    layer = list(_linear(model.model.layers[0]))
+    best = 0.0
+    for many in (128, 256, 512, 1024):
+        lines = [torch.randn(many, m.in_features, dtype=model.dtype) for m in layer]
+        products = 2 * many * sum(m.weight.numel() for m in layer)
+        for _ in range(50):
+            began = time.perf_counter()
+            with torch.inference_mode():
+                for m, x in zip(layer, lines):
+                    m(x)
+            best = max(best, products / (time.perf_counter() - began))
+    return best
+
+
+def _linear(module: Any) -> Iterator[Any]:
+    from torch.nn import Linear
+
+    return (m for m in module.modules() if isinstance(m, Linear))
 
 
 def _timed(ask: Callable[[Sequence[Any]], list[Any]], questions: Sequence[Any]) -> Any:

@@ -134,6 +134,32 @@ def test_ircot_stops_when_the_model_has_no_new_thought(lines: list[str]) -> None
     assert "stopped: no new thought" in [s.text for s in answer.trace if isinstance(s, Noted)]
 
 
+def test_ircot_reads_first_what_two_questions_have_in_common() -> None:
+    """Found in another order, the same documents make the same beginning of the prompt."""
+    beginnings = []
+    for text in ("Is Cort near Arlo?", "In which country is Brin?"):
+        model = Scripted(["So the answer is Chad", "Chad"])
+        asyncio.run(IRCoT(k=3).answer(Question("q", text), Session(model, Shelf())))
+        assert model.asked[0].count(text) == 1
+        beginnings.append(model.asked[0].partition(f"Question: {text}")[0])
+    assert beginnings[0] == beginnings[1]
+    places = [beginnings[0].index(page.text) for page in PAGES.values()]
+    assert places == sorted(places)
+
+
+def test_ircot_adds_what_a_later_search_finds_behind_what_it_has() -> None:
+    model = Scripted(["I need Arlo", "So the answer is Chad", "Chad"])
+    answer = asyncio.run(IRCoT(k=1).answer(QUESTION, Session(model, Shelf())))
+    assert answer.citations == ("b", "a")
+
+
+def test_ircot_keeps_the_best_when_not_all_fit() -> None:
+    model = Scripted(["So the answer is Peru", "Peru"])
+    asked = Question("q", "Cort")
+    answer = asyncio.run(IRCoT(k=3, most=2).answer(asked, Session(model, Shelf())))
+    assert answer.citations == ("a", "c")
+
+
 def test_ircot_keeps_to_its_caps() -> None:
     model = Scripted([f"thought {i}" for i in range(3)] + ["x"])
     answer = asyncio.run(IRCoT(k=3, rounds=3, most=2).answer(QUESTION, Session(model, Shelf())))

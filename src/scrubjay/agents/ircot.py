@@ -3,10 +3,12 @@
     D = search(question)
     repeat:  t = model(question, D, thoughts)      # one sentence
              stop if t says "the answer is"
-             D = D + search(t)                     # best first, no passage twice, at most `most`
+             D = D + search(t)                     # no passage twice, at most `most`
     answer with D and the thoughts
 
-The answer continues the text of the thoughts, so that what was read is read once.
+The documents come first, then the question and the thoughts. The answer continues the text of the
+thoughts, and what one search found stands in the order of its ids, not of the scores: prompts with
+a beginning in common are computed once, also those of different questions.
 
 Sources: IRCoT (Trivedi et al. 2023) as used by SynthWorlds; caps are those of our sheet (its
 wording was not seen): six rounds, 15 passages; passages per search are our choice.
@@ -46,9 +48,10 @@ class IRCoT:
             return prompt("think", question=asked, passages=reading, thoughts=thoughts, ready=ready)
 
         for _ in range(self.rounds):
-            for hit in await session.search(query, self.k):
-                if len(found) < self.most:
-                    found.setdefault(hit.passage.id, hit.passage)
+            hits = await session.search(query, self.k)
+            new = {h.passage.id: h.passage for h in hits if h.passage.id not in found}
+            best = list(new.items())[: self.most - len(found)]
+            found |= dict(sorted(best))
             reading = list(found.values())
             thought = await session.generate(
                 text(ready=False), max_tokens=40, stop=("\n", ". "), reading=reading
