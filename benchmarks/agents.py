@@ -98,8 +98,8 @@ def _compare(
 
 def _products(local: Any, answers: Sequence[Any]) -> float:
     """Multiplications and additions that these answers can't do without: each distinct beginning
-    of a prompt and what was written after it passes the layers once and attends to what is before
-    it, and every written token is chosen among the vocabulary."""
+    of a prompt and what was written after it, but for the last token, passes the layers once and
+    attends to what is before it, and every written token is chosen among the vocabulary."""
     from scrubjay.core.trace import Generated
 
     layers, (words, width) = local.model.model, local.model.lm_head.weight.shape
@@ -110,7 +110,7 @@ def _products(local: Any, answers: Sequence[Any]) -> float:
     total = 0.0
     for step in (s for a in answers for s in a.trace if isinstance(s, Generated)):
         node = known
-        for before, token in enumerate(local.codec.prompt(step.prompt + step.text)):
+        for before, token in enumerate(local.codec.prompt(step.prompt + step.text)[:-1]):
             if token not in node:
                 node[token] = {}
                 total += 2 * weights + 4 * attended * (before + 1)
