@@ -872,6 +872,22 @@ def test_processes_share_a_cache(tmp_path):
     assert all(cache.get(f"{w}-{i}") == i for w in "abc" for i in range(150))
 
 
+@pytest.mark.parametrize("lock", ["DEFERRED", "IMMEDIATE", "EXCLUSIVE"])
+def test_opening_waits_for_a_process_that_writes(tmp_path, lock):
+    path = tmp_path / "r.sqlite"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE other (x)")
+    other.execute(f"BEGIN {lock}")
+    other.execute("SELECT x FROM other").fetchall()
+    done = threading.Timer(0.3, lambda: other.execute("COMMIT"))
+    done.start()
+    cache = ResponseCache(path)
+    cache.put("a", 1)
+    done.join()
+    other.close()
+    assert cache.get("a") == 1
+
+
 def test_keys_depend_on_every_part():
     parts = [("u", "r", {"a": 1, "b": 2}), ("u", "r", {"a": 1, "b": 3}), ("v", "r", {"a": 1})]
     assert len({request_key(*p) for p in parts}) == 3

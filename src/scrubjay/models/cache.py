@@ -12,12 +12,15 @@ import json
 import os
 import sqlite3
 import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Any
 
 from scrubjay.core.files import cache_dir, dump_json
 
+_PATIENCE = 30.0
+"""Seconds to wait for another process that holds the file."""
 _TABLE = "CREATE TABLE IF NOT EXISTS responses (key TEXT PRIMARY KEY, value TEXT NOT NULL)"
 
 
@@ -73,10 +76,10 @@ class ResponseCache:
     def _open(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         database = sqlite3.connect(
-            self.path, timeout=30, isolation_level=None, check_same_thread=False
+            self.path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False
         )
         try:
-            database.execute("PRAGMA journal_mode = WAL")
+            _write_ahead(database)
             database.execute("PRAGMA synchronous = NORMAL")
             database.execute(_TABLE)
             database.execute("SELECT key, value FROM responses LIMIT 1").fetchall()
@@ -105,3 +108,17 @@ class ResponseCache:
             self._database = self._open()
         except (OSError, sqlite3.Error):
             self._database = None
+
+
+def _write_ahead(database: sqlite3.Connection) -> None:
+    """Switch to write-ahead mode. SQLite doesn't wait here for another process that is about to
+    write (both could wait for each other), as when several open a new file at once; so we do."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            database.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+        time.sleep(0.01)
