@@ -12,10 +12,10 @@ In bfloat16 a batch's rounding decides some tokens, and one other token makes an
 ``same_answers`` is the share of the peer's answers that ours equal; ``same_answers_float32`` the
 same in float32 over the first few.
 
-``at_most`` is the ratio that no engine could pass here: the same answers from matrix products
-alone, of every distinct beginning of a prompt once, at the best rate this processor reaches with
-the model's own weights. What isn't a product (softmax, norms, moving keys) is taken to cost
-nothing.
+``products_only`` is what the ratio would be if ours took no time but for matrix products: every distinct
+beginning of a prompt through every layer once, at the best rate this processor reaches with the
+model's own weights. Softmax, norms and moving keys would cost nothing. It moves with the peer's
+rate and with the luck of the best product.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def _compare(
         "ratio": round(statistics.median(ratios), 2),
         "low": round(min(ratios), 2),
         "high": round(max(ratios), 2),
-        "at_most": round(len(questions) / least / statistics.median(b for _, b in rates), 2),
+        "products_only": round(len(questions) / least / statistics.median(b for _, b in rates), 2),
         "same_answers": round(same / ROUNDS / EACH, 2),
         "same_answers_float32": round(statistics.mean(x.text == y.text for x, y in zip(*exact)), 2),
         "calls_per_question": round(calls, 1),
@@ -97,9 +97,9 @@ def _compare(
 
 
 def _products(local: Any, answers: Sequence[Any]) -> float:
-    """Multiplications and additions that these answers can't do without: each distinct beginning
-    of a prompt and what was written after it, but for the last token, passes the layers once and
-    attends to what is before it, and every written token is chosen among the vocabulary."""
+    """Multiplications and additions of these answers if nothing is computed twice: each distinct
+    beginning of a prompt and what was written after it, but for the last token, passes the layers
+    once and attends to what is before it; every written token is chosen among the vocabulary."""
     from scrubjay.core.trace import Generated
 
     layers, (words, width) = local.model.model, local.model.lm_head.weight.shape

@@ -6,7 +6,7 @@
 Each module in this folder has ``run() -> list[dict]``: one row per comparison with the keys below.
 ``ratio`` is ours over the peer's (for seconds, the peer's over ours), above 1 means we are faster;
 it is the median over interleaved rounds, ``low`` and ``high`` are the smallest and largest of a
-round. ``at_most``, where a module knows it, is the ratio that nothing could pass on this machine.
+round. ``products_only``, where a module knows it, is the ratio if all but matrix products were free.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main(names: list[str]) -> int:
         rows = [r for r in rows if r["name"] not in fresh] + new
         for row in new:
             assert set(row) >= set(KEYS), row
-            limit = f", at most {row['at_most']:.2f}" if "at_most" in row else ""
+            limit = f", products alone {row['products_only']:.2f}" if "products_only" in row else ""
             print(
                 f"{row['name']:<28} {row['ours']:>10.3f} {row['unit']:<14} "
                 f"{row['ratio']:.2f} x {row['peer_name']} [{row['low']:.2f}, {row['high']:.2f}]"

@@ -49,9 +49,8 @@ class IRCoT:
 
         for _ in range(self.rounds):
             hits = await session.search(query, self.k)
-            new = {h.passage.id: h.passage for h in hits if h.passage.id not in found}
-            best = list(new.items())[: self.most - len(found)]
-            found |= dict(sorted(best))
+            new = [h.passage for h in hits if h.passage.id not in found][: self.most - len(found)]
+            found |= {p.id: p for p in sorted(new, key=lambda p: p.id)}
             reading = list(found.values())
             thought = await session.generate(
                 text(ready=False), max_tokens=40, stop=("\n", ". "), reading=reading
