@@ -12,10 +12,10 @@ In bfloat16 a batch's rounding decides some tokens, and one other token makes an
 ``same_answers`` is the share of the peer's answers that ours equal; ``same_answers_float32`` the
 same in float32 over the first few.
 
-``products_only`` is what the ratio would be if ours took no time but for matrix products: every distinct
-beginning of a prompt through every layer once, at the best rate this processor reaches with the
-model's own weights. Softmax, norms and moving keys would cost nothing. It moves with the peer's
-rate and with the luck of the best product.
+``products_only`` is what the ratio would be if ours took no time but for matrix products: every
+distinct beginning of a prompt through every layer once, at the best rate this processor reaches
+with the model's own weights. Softmax, norms and moving keys would cost nothing. It moves with the
+peer's rate and with the luck of the best product.
 """
 
 from __future__ import annotations

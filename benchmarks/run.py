@@ -6,7 +6,7 @@
 Each module in this folder has ``run() -> list[dict]``: one row per comparison with the keys below.
 ``ratio`` is ours over the peer's (for seconds, the peer's over ours), above 1 means we are faster;
 it is the median over interleaved rounds, ``low`` and ``high`` are the smallest and largest of a
-round. ``products_only``, where a module knows it, is the ratio if all but matrix products were free.
+round. ``products_only``, where a module knows it, is the ratio if all but products were free.
 """
 
 from __future__ import annotations
