@@ -31,7 +31,7 @@ class IRCoT:
     """Alternates reasoning and searching."""
 
     k: int = 2
-    """Passages per search. With three, SmolLM2 copies more from the wrong one."""
+    """Passages per search."""
     rounds: int = 6
     most: int = 15
     """Passages kept in all."""
