@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import re
+from functools import cache
 from itertools import pairwise
 from random import Random
 
@@ -199,6 +200,7 @@ def smollm2():
     return LocalModel.load("smollm2-135m", dtype="float32")
 
 
+@cache
 def raw(model, prompt: str, tokens):
     """Entropies and last-layer attention from one plain eager pass of transformers."""
     import torch

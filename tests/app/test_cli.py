@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from scrubjay.core.files import cache_dir
+
 CONTROLS = ["--settings", "oracle", "--world", "random:120", "--questions", "12"]
 
 
@@ -236,8 +238,10 @@ def served(port: int, lives: int, log: Path) -> subprocess.Popen[bytes]:
 def test_an_endpoint_that_dies_in_the_middle_costs_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "tokenizers").symlink_to(cache_dir("tokenizers"))
     monkeypatch.setenv("SCRUBJAY_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("SCRUBJAY_PATIENCE", "10")
+    monkeypatch.setenv("SCRUBJAY_PATIENCE", "4")
     port, log = free_port(), tmp_path / "log"
     words = [
         *("gap", "--world", "random:60", "--settings", "closed-book"),

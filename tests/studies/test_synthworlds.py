@@ -183,7 +183,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Find
     """A whole smoke run in a cache of its own, in which only the embedded model is there."""
     folder = tmp_path_factory.mktemp("synthworlds")
     (folder / "cache").mkdir()
-    for kept in ("assets", "models"):
+    for kept in ("assets", "models", "tokenizers"):
         (folder / "cache" / kept).symlink_to(cache_dir(kept))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SCRUBJAY_CACHE", str(folder / "cache"))

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scrubjay.core.randomness import numpy_stream
-from scrubjay.evaluation.statistics import Interval, auroc
+from scrubjay.evaluation.statistics import Interval
 
 RESAMPLES = 1000
 
@@ -110,17 +110,19 @@ class Curve:
         same._right = np.array([[w.right[t] for w in walks] for t in rounds], dtype=float)
         return same
 
-    def points(self, sample: np.ndarray | None = None) -> list[tuple[float, float]]:
+    def points(self) -> list[tuple[float, float]]:
         """(mean searches, exact match) per threshold, fewest searches first."""
-        s, r = self._stops, self._right
-        if sample is not None:
-            s, r = s[:, sample], r[:, sample]
-        return list(zip(s.mean(axis=1).tolist(), r.mean(axis=1).tolist()))
+        return list(zip(self._stops.mean(axis=1).tolist(), self._right.mean(axis=1).tolist()))
 
-    def at(self, budgets: Sequence[float], sample: np.ndarray | None = None) -> np.ndarray:
-        """Exact match at mean searches, between neighbouring thresholds in proportion (a coin)."""
-        x, y = zip(*self.points(sample))
-        return np.asarray(np.interp(budgets, x, y))
+    def at(self, budgets: Sequence[float], weights: np.ndarray) -> np.ndarray:
+        """Exact match at mean searches (k, budgets), between neighbouring thresholds in proportion
+        (a coin), over questions that count ``weights`` (k, questions) times."""
+        x, y = (_weighted_mean(weights, of) for of in (self._stops, self._right))
+        return np.array([np.interp(budgets, a, b) for a, b in zip(x, y)])
+
+    def value(self, budgets: Sequence[float]) -> float:
+        """Exact match over all questions, mean over budgets."""
+        return float(self.at(budgets, np.ones((1, self._stops.shape[1]))).mean())
 
 
 def curve_gain(
@@ -128,8 +130,9 @@ def curve_gain(
 ) -> Interval:
     """Exact match of one curve above another, mean over budgets; bootstrap over the n questions."""
 
-    def gain(sample: np.ndarray) -> float:
-        return float(np.mean(ours.at(budgets, sample) - other.at(budgets, sample)))
+    def gain(weights: np.ndarray) -> np.ndarray:
+        gained: np.ndarray = (ours.at(budgets, weights) - other.at(budgets, weights)).mean(1)
+        return gained
 
     return resampled(gain, range(n), seed=seed)
 
@@ -170,51 +173,70 @@ def sufficiency(
         raise ValueError("probabilities, labels, baseline and groups must be equally many")
     if y.all() or not y.any():
         raise ValueError("sufficiency needs right and wrong answers")
-    common = bool(y.mean() >= 0.5)
+    hit, common = (p >= 0.5) == y, y == (y.mean() >= 0.5)
+    area, base = _Area(p, y), _Area(b, y)
 
-    def of(measure: Callable[[np.ndarray], float]) -> Interval:
+    def of(measure: _Measure) -> Interval:
         return resampled(measure, groups, seed=seed)
 
     return Sufficiency(
         len(p),
         float(y.mean()),
-        of(lambda s: float(((p[s] >= 0.5) == y[s]).mean())),
+        of(lambda w: _weighted_mean(w, hit)),
         max(float(y.mean()), 1 - float(y.mean())),
-        of(lambda s: float(((p[s] >= 0.5) == y[s]).mean() - (y[s] == common).mean())),
-        of(lambda s: _auroc(p[s], y[s])),
-        _auroc(b, y),
-        of(lambda s: _auroc(p[s], y[s]) - _auroc(b[s], y[s])),
+        of(lambda w: _weighted_mean(w, hit) - _weighted_mean(w, common)),
+        of(area),
+        float(base(np.ones((1, len(b))))[0]),
+        of(lambda w: area(w) - base(w)),
     )
 
 
-def resampled(
-    measure: Callable[[np.ndarray], float], groups: Sequence[object], *, seed: int = 0
-) -> Interval:
-    """``measure`` of the places of all items, with a percentile interval that resamples groups.
+_Measure = Callable[[np.ndarray], np.ndarray]
+"""From weights (k, items) to k values: each of data in which item i stands ``weights[:, i]``
+times. All resamples of a bootstrap are measured at once."""
+
+
+def _weighted_mean(weights: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Weighted means of ``values`` (…, items): (k, …)."""
+    means: np.ndarray = weights @ values.T / weights.sum(1).reshape(-1, *[1] * (values.ndim - 1))
+    return means
+
+
+class _Area:
+    """AUROC of scores as a measure; nan where all that count have one label."""
+
+    def __init__(self, scores: np.ndarray, positive: np.ndarray) -> None:
+        self._order = np.argsort(scores, kind="stable")
+        ranked = scores[self._order]
+        self._first = np.flatnonzero(np.append(True, ranked[1:] > ranked[:-1]))
+        """Where each run of equal scores begins."""
+        self._positive = positive[self._order]
+
+    def __call__(self, weights: np.ndarray) -> np.ndarray:
+        ranked = weights[:, self._order]
+        yes, no = (
+            np.add.reduceat(ranked * of, self._first, axis=1)
+            for of in (self._positive, ~self._positive)
+        )
+        below = np.cumsum(no, axis=1) - no / 2  # ties count half
+        pairs, area = yes.sum(1) * no.sum(1), np.full(len(weights), np.nan)
+        np.divide((yes * below).sum(1), pairs, area, where=pairs > 0)
+        return area
+
+
+def resampled(measure: _Measure, groups: Sequence[object], *, seed: int = 0) -> Interval:
+    """``measure`` of all items, with a percentile interval that resamples groups of them.
 
     A resample in which the measure is undefined (nan: one label only) is left out.
     """
-    places: dict[object, list[int]] = {}
-    for i, group in enumerate(groups):
-        places.setdefault(group, []).append(i)
-    blocks = [np.array(v) for v in places.values()]
-    rng = numpy_stream(seed, "resampled groups")
-    values = [
-        measure(np.concatenate([blocks[i] for i in rng.integers(0, len(blocks), len(blocks))]))
-        for _ in range(RESAMPLES)
-    ]
-    kept = [v for v in values if not np.isnan(v)]
-    low, high = np.quantile(kept, [0.025, 0.975]) if kept else (None, None)
-    value = measure(np.arange(len(groups)))
-    return Interval(
-        value, None if low is None else float(low), None if high is None else float(high),
-        len(blocks),
-    )  # fmt: skip
-
-
-def _auroc(scores: np.ndarray, positive: np.ndarray) -> float:
-    value = auroc(scores.tolist(), positive.tolist())
-    return float("nan") if value is None else value
+    number = {group: i for i, group in enumerate(dict.fromkeys(groups))}
+    many = len(number)
+    drawn = numpy_stream(seed, "resampled groups").integers(0, many, (RESAMPLES, many))
+    times = np.array([np.bincount(one, minlength=many) for one in drawn], dtype=float)
+    values = measure(times[:, [number[g] for g in groups]])
+    kept = values[~np.isnan(values)]
+    low, high = np.quantile(kept, [0.025, 0.975]).tolist() if kept.size else (None, None)
+    return Interval(float(measure(np.ones((1, len(groups))))[0]), low, high, many)
 
 
 def _mean(values: object) -> float:

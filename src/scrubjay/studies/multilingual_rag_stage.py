@@ -54,11 +54,13 @@ class Size:
     """Cities that are in the index, besides those asked about."""
     typos: tuple[float, ...] = (0.0, 0.3, 0.6)
     """Share of words with a typing error."""
+    whole: tuple[str, ...] = ("country-", "region-")
+    """What is in the index to the last page."""
     real: bool = True
 
 
 SIZES: dict[Scale, Size] = {
-    "smoke": Size(1, 12, 0, 20, (0.0, 0.6), real=False),
+    "smoke": Size(1, 12, 0, 20, (0.0, 0.6), ("country-",), real=False),
     "laptop": Size(2, 80, 16, 400),
     "full": Size(3, 200, 200, 3000),
 }
@@ -112,11 +114,11 @@ class Job:
         kept = {q.gold[0] for q in self.answerable("en")}
         others = [p for p in told.documents() if p.id.startswith("city-") and p.id not in kept]
         few = {p.id for p in stream(0, "cities").sample(others, self.size.cities)}
-        kinds = ("country-", "region-")
         return [
             p
             for p in told.documents()
-            if p.id not in self.gone and (p.id in kept or p.id in few or p.id.startswith(kinds))
+            if p.id not in self.gone
+            and (p.id in kept or p.id in few or p.id.startswith(self.size.whole))
         ]
 
     def indices(self, folder: Path) -> dict[Mode, Index]:

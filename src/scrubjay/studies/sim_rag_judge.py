@@ -221,7 +221,7 @@ def _learning(
 ) -> list[dict[str, Any]]:
     """Critics of ever more practice questions; draws with too few right answers are left out."""
     groups = list(dict.fromkeys((r.world, r.question) for r in learned))
-    base, rows = float(np.mean(fixed.at(budgets))), []
+    base, rows = fixed.value(budgets), []
     for n in [n for n in SIZES_OF_PRACTICE if n < len(groups)] + [len(groups)]:
         leads, areas = [], []
         for draw in range(draws if n < len(groups) else 1):
@@ -234,7 +234,7 @@ def _learning(
             except ScrubjayError:
                 continue
             ours = Curve(_walks(judged, scores["critic"]))
-            leads.append(float(np.mean(ours.at(budgets))) - base)
+            leads.append(ours.value(budgets) - base)
             areas.append(_telling(judged, scores)["all"].auroc.value)
         if leads:
             rows.append(
