@@ -158,7 +158,7 @@ def fit_mixture(
     test, stop, train = order[:some], order[some : 2 * some], order[2 * some :]
     positional, lexical, reflexive = VARIANTS[variant]
     model = MechanismMixture(target.shape[1], positional, lexical=lexical, reflexive=reflexive)
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05, fused=True)
 
     def similarity(rows: Tensor) -> Tensor:
         return jss(model(triples[rows]).exp(), means[rows])

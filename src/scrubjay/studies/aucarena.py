@@ -49,7 +49,8 @@ def run(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
     """Hold the auctions of every seed and of the language model, and judge."""
     size = SIZES[scale]
     jobs = [(size, seed + i, out) for i in range(size.seeds)]
-    run_parallel(_job, jobs, lambda done: progress("auctions", done, size.seeds))
+    workers = 1 if scale == "smoke" else None
+    run_parallel(_job, jobs, lambda done: progress("auctions", done, size.seeds), workers=workers)
     seeds = [had(out / f"seed-{s}.json") for _, s, _ in jobs]
     spec = os.environ.get("SCRUBJAY_STUDY_MODEL", MODEL) if size.words else None
     spoken = asyncio.run(_words(spec, size, out, seed, progress)) if spec else {}

@@ -89,7 +89,8 @@ def run(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
     jobs = [(size, f, seed + i, out) for i in range(size.seeds) for f in FAMILIES]
     _tables(size, out, progress)
     total = len(jobs) * len(TRAINED) * size.iterations
-    run_parallel(_job, jobs, lambda done: progress("iterations", done, total))
+    workers = 1 if scale == "smoke" else None
+    run_parallel(_job, jobs, lambda done: progress("iterations", done, total), workers=workers)
     runs = [had(_path(out, f, s)) for _, f, s, _ in jobs]
     return replace(judge(runs, size.trials), settings={"size": asdict(size)}, notes=NOTES)
 

@@ -74,7 +74,8 @@ def run(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
     size = SIZES[scale]
     jobs = [(size, w, seed + i, out) for i in range(size.seeds) for w in WORLDS]
     total = len(jobs) * (len(METHODS) + len(VARIANTS))
-    run_parallel(_job, jobs, lambda done: progress("searches", done, total))
+    workers = 1 if scale == "smoke" else None
+    run_parallel(_job, jobs, lambda done: progress("searches", done, total), workers=workers)
     runs = [had(_path(out, w, s)) for _, w, s, _ in jobs]
     return replace(judge(runs), settings={"size": asdict(size)}, notes=NOTES)
 

@@ -71,7 +71,8 @@ def run(scale: Scale, *, out: Path, seed: int, progress: Progress) -> Finding:
     jobs += [(size, a, seed + i, seed, out) for i in range(size.bandit_seeds) for a in CLOCKS]
     jobs.sort(key=lambda job: job[2])  # all arms of a meta-seed, then the next
     total = sum(_steps(size, arm) for _, arm, *_ in jobs)
-    run_parallel(_job, jobs, lambda done: progress("meta-steps", done, total))
+    workers = 1 if scale == "smoke" else None
+    run_parallel(_job, jobs, lambda done: progress("meta-steps", done, total), workers=workers)
     found = [had(_path(out, arm, s)) for _, arm, s, _, _ in jobs]
     finding = judge(found[0], found[1:], size.seen, size.unseen)
     return replace(finding, settings={"size": asdict(size)}, notes=NOTES)
