@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     # Reading a GGUF file shows a bar that no setting turns off.
-    with _quiet_transformers(), redirect_stderr(io.StringIO()):
+    with _reading_once(), _quiet_transformers(), redirect_stderr(io.StringIO()):
         place = {"gguf_file": gguf.name, "local_files_only": True}
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **place)
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, dtype=torch.float32, **place)
@@ -112,6 +113,22 @@ def _convert(gguf: Path, folder: Path) -> None:
         config.save_pretrained(folder)
         model.generation_config.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _reading_once() -> Iterator[None]:
+    """transformers reads the file's header three times, and lists all names that tensors may have
+    anew for every module. Both take seconds, and nothing changes in between."""
+    import gguf
+
+    usual = {name: getattr(gguf, name) for name in ("GGUFReader", "get_tensor_name_map")}
+    try:
+        for name, made in usual.items():
+            setattr(gguf, name, cache(made))
+        yield
+    finally:
+        for name, made in usual.items():
+            setattr(gguf, name, made)
 
 
 def _bfloat16(dtype: str) -> bool:
