@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
+from scrubjay.core.randomness import numpy_stream
 from scrubjay.evaluation import Curve, Walk, curve_gain, oracle_stop, stop_scores, sufficiency
+from scrubjay.evaluation.stopping import RESAMPLES
 
 SPOILED = Walk((False, True, False), (0.1, 0.4, 0.9))
 KNOWN = Walk((True, True, True), (0.8, 0.2, 0.3))
@@ -84,6 +88,31 @@ def test_sufficiency_by_hand_and_wider_intervals_for_grouped_rows() -> None:
     assert together.accuracy.n == 4
     width = [(i.high or 0) - (i.low or 0) for i in (apart.accuracy, together.accuracy)]
     assert width[1] > width[0]
+
+
+def test_intervals_are_those_of_the_rows_that_were_drawn() -> None:
+    """Nine questions of three rows, with ties; some draws have one label only."""
+    random = np.random.default_rng(5)
+    right = np.repeat(random.random(9) < 0.2, 3)
+    p, base = (np.round(right * 0.3 + random.random(27) * 0.7, 1) for _ in range(2))
+    told = sufficiency(p.tolist(), right.tolist(), base.tolist(), [str(i // 3) for i in range(27)])
+    areas, leads, hits = [], [], []
+    for draw in numpy_stream(0, "resampled groups").integers(0, 9, (RESAMPLES, 9)):
+        rows = (3 * draw[:, None] + np.arange(3)).ravel()
+        hits.append(np.mean((p[rows] >= 0.5) == right[rows]))
+        if 0 < right[rows].sum() < 27:
+            area, other = (roc_auc_score(right[rows], x[rows]) for x in (p, base))
+            areas.append(area)
+            leads.append(area - other)
+    assert 0 < len(areas) < RESAMPLES
+    for interval, values in (
+        (told.auroc, areas),
+        (told.over_baseline, leads),
+        (told.accuracy, hits),
+    ):
+        limits = np.quantile(values, [0.025, 0.975])
+        assert (interval.low, interval.high) == pytest.approx(tuple(limits))
+    assert told.baseline == pytest.approx(roc_auc_score(right, base))
 
 
 def test_sufficiency_refuses_one_label_and_odd_lengths() -> None:
