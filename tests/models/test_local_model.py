@@ -47,7 +47,7 @@ def test_sixty_four_greedy_answers_equal_transformers(model):
         return together, [await model.generate(p, max_tokens=8) for p in asked[:16]]
 
     together, alone = asyncio.run(ask())
-    assert [a.tokens for a in alone] == [c.tokens for c in together[:16]]
+    assert [a.tokens for a in alone] == [c.tokens for c in together[:16]]  # all: below
     ends = model.model.generation_config.eos_token_id
     tokenizer = model.tokenizer
     for first in range(0, 64, 32):  # in batches of like length, so that padding costs little

@@ -60,7 +60,7 @@ class Size:
 
 
 SIZES: dict[Scale, Size] = {
-    "smoke": Size(1, 12, 0, 20, (0.0, 0.6), (), real=False),
+    "smoke": Size(1, 12, 0, 20, (0.0, 0.6), whole=(), real=False),
     "laptop": Size(2, 80, 16, 400),
     "full": Size(3, 200, 200, 3000),
 }
