@@ -6,7 +6,7 @@ engine: questions one after another, each call a ``transformers.generate`` of ba
 KV cache; both in the number format our engine takes on this processor. Entropy comes from the
 logits it returns, attention from one more pass with eager attention, since the fast kernels return
 none. The peer is slow, so over all rounds it answers each of the 64 once; ours answers all 64 in
-every round.
+every round. So the smallest and largest ratio of a round tell of its questions, too.
 
 In bfloat16 a batch's rounding decides some tokens, and one other token makes another search.
 ``same_answers`` is the share of the peer's answers that ours equal; ``same_answers_float32`` the
